@@ -1,0 +1,77 @@
+"""The layers of a picture before light falls on it.
+
+Everything is painted far to near at SAMPLES x SAMPLES points per pixel; the mask is drawn by the same strokes as the
+colours, so it is exact. Axes: H W canvas rows and columns, C channels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .palette import Colour, Label
+
+SAMPLES = 2
+HAZE_LENGTH_M = 30.0
+_SUBPIXEL_BITS = 3
+_FARTHEST_PX = 30_000
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Ink:
+    """What a stroke leaves behind: colour and label, and how light will meet it.
+
+    Attributes:
+        sun: share of sunlight the surface catches, 0 (turned away) to 1.
+        glow: how much light it gives itself, 0 to 1.
+    """
+
+    colour: Colour
+    label: Label
+    depth_m: float
+    sun: float = 0.7
+    glow: float = 0.0
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Paint and light layers, changed in place.
+
+    Attributes:
+        paint_HWC: red, green, blue, label.
+        light_HWC: clearness of the air up to the surface, share of sun, glow.
+    """
+
+    paint_HWC: Bytes
+    light_HWC: Bytes
+
+    def fill(self, polygons: Sequence[ArrayLike], ink: Ink) -> None:
+        """Paint polygons [N, 2] in pixels; where two of one call overlap, nothing is painted."""
+        factor = 1 << _SUBPIXEL_BITS
+        corners = [
+            np.round(np.clip(np.asarray(polygon), -_FARTHEST_PX, _FARTHEST_PX) * factor).astype(np.int32)
+            for polygon in polygons
+        ]
+        clear = measure_clearness(ink.depth_m)
+        cv2.fillPoly(self.paint_HWC, corners, (*ink.colour, int(ink.label)), shift=_SUBPIXEL_BITS)
+        cv2.fillPoly(self.light_HWC, corners, (clear, 255 * ink.sun, 255 * ink.glow), shift=_SUBPIXEL_BITS)
+
+
+def open_canvas(height_px: int, width_px: int) -> Canvas:
+    """A blank canvas."""
+    return Canvas(np.zeros((height_px, width_px, 4), np.uint8), np.zeros((height_px, width_px, 3), np.uint8))
+
+
+def measure_clearness(depth_m: float) -> float:
+    """Depth as exp(-depth / HAZE_LENGTH_M) in 0 to 255, so that eight bits are finest where things are near."""
+    return 255.0 * float(np.exp(-depth_m / HAZE_LENGTH_M))
+
+
+def settle_labels(label_HW: Bytes) -> Bytes:
+    """Labels per pixel where all samples in it agree; VOID on the seams, where a pixel shows more than one thing."""
+    samples_NHW = np.stack([label_HW[row::SAMPLES, column::SAMPLES] for row in range(SAMPLES) for column in range(SAMPLES)])
+    return np.where((samples_NHW == samples_NHW[0]).all(axis=0), samples_NHW[0], np.uint8(Label.VOID))

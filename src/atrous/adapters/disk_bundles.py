@@ -1,0 +1,54 @@
+"""Published model folders: `WORKSPACE/SLUG/` below one folder."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from atrous.core.errors import NotFoundError, StorageError
+
+
+class DiskBundles:
+    """Model folders on local disk. A model is there whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def publish(self, folder: Path, workspace: str, slug: str) -> None:
+        """Copy a folder beside its place, then move it there in one step.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        place = self._folder / workspace / slug
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(dir=place.parent, prefix=".draft-"))
+        except OSError as error:
+            raise _refused(place, error) from error
+        try:
+            shutil.copytree(folder, draft, dirs_exist_ok=True)
+            draft.chmod(0o755)
+            shutil.rmtree(place, ignore_errors=True)
+            draft.replace(place)
+        except (OSError, shutil.Error) as error:
+            raise _refused(place, error) from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def locate(self, workspace: str, slug: str) -> Path:
+        """The folder of a model.
+
+        Raises:
+            NotFoundError: if it is gone.
+        """
+        place = self._folder / workspace / slug
+        if not place.is_dir():
+            raise NotFoundError(f"{place}: this model's folder is missing; restore it from a backup or train again")
+        return place
+
+
+def _refused(place: Path, error: Exception) -> StorageError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return StorageError(f"{place}: cannot be written ({reason}); free space and run the command again")

@@ -1,0 +1,73 @@
+"""A verified bundle, ready for a runtime."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from atrous.bundle.inference_config import read_inference_config, write_inference_config
+from atrous.bundle.layout import CLASS_NAMES, INFERENCE_CONFIG, MODEL_CONFIG, WEIGHTS_ONNX
+from atrous.bundle.manifest import Manifest, read_manifest, verify_files
+from atrous.core.class_map import ClassMap
+from atrous.core.errors import InvalidBundleError, InvalidInputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from atrous.bundle.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A model folder whose files were found as its manifest says."""
+
+    folder: Path
+    class_map: ClassMap
+    preprocessing: Preprocessing
+    manifest: Manifest
+
+    @property
+    def weights_onnx(self) -> Path:
+        """The network: input NCHW float32, output raw logits [N, K, h, w]."""
+        return self.folder / WEIGHTS_ONNX
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Verify a folder against its manifest and read it.
+
+    Raises:
+        InvalidBundleError: naming the file that is missing, altered or unusable.
+    """
+    manifest = read_manifest(folder)
+    verify_files(folder, manifest)
+    try:
+        names = (folder / CLASS_NAMES).read_text(encoding="utf-8").splitlines()
+        class_map = ClassMap(tuple(names))
+    except (UnicodeDecodeError, InvalidInputError) as error:
+        raise InvalidBundleError(f"{folder.name}/{CLASS_NAMES}: {error}") from error
+    return Bundle(
+        folder=folder,
+        class_map=class_map,
+        preprocessing=read_inference_config(_read_json(folder, INFERENCE_CONFIG)),
+        manifest=manifest,
+    )
+
+
+def write_configs(folder: Path, class_map: ClassMap, preprocessing: Preprocessing) -> None:
+    """Write the three small files that any runtime needs beside the weights."""
+    (folder / CLASS_NAMES).write_text("\n".join(class_map.names), encoding="utf-8")
+    model_config = {
+        "model_architecture": "deep-lab-v3-plus",
+        "task_type": "semantic-segmentation",
+        "backend_type": "onnx",
+    }
+    for name, content in ((INFERENCE_CONFIG, write_inference_config(preprocessing)), (MODEL_CONFIG, model_config)):
+        (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _read_json(folder: Path, name: str) -> Any:
+    try:
+        return json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidBundleError(f"{folder.name}/{name}: damaged; export the model again") from error

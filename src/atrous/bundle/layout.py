@@ -1,0 +1,10 @@
+"""File names of a bundle. The first four are read by stock Roboflow servers too."""
+
+WEIGHTS_ONNX = "weights.onnx"
+CLASS_NAMES = "class_names.txt"
+INFERENCE_CONFIG = "inference_config.json"
+MODEL_CONFIG = "model_config.json"
+MANIFEST = "manifest.json"
+WEIGHTS_TORCH = "weights.pt"
+
+REQUIRED_FILES = (WEIGHTS_ONNX, CLASS_NAMES, INFERENCE_CONFIG, MODEL_CONFIG, WEIGHTS_TORCH)

@@ -1,0 +1,94 @@
+"""`manifest.json`: what made a bundle, and the hash of each of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from atrous.bundle.layout import MANIFEST, REQUIRED_FILES
+from atrous.core.errors import InvalidBundleError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Where a model comes from.
+
+    Attributes:
+        model_id: `project/version` it was trained on.
+        version_hash: content hash of that version.
+        metrics: scores of the exported model and the rule they were computed by.
+        parity: largest and mean difference between the torch and the ONNX logits on real pictures, and the share of
+            pixels with the same class.
+        sha256: hash of each file, by name.
+    """
+
+    format_version: int
+    model_id: str
+    architecture: str
+    encoder: str
+    recipe: dict[str, Any]
+    version_hash: str
+    metrics: dict[str, Any]
+    parity: dict[str, Any]
+    software: dict[str, str]
+    created: str
+    sha256: dict[str, str]
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """The sha256 of each file that a manifest speaks for.
+
+    Raises:
+        InvalidBundleError: if a required file is missing.
+    """
+    return {name: _hash_file(folder, name) for name in REQUIRED_FILES}
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `manifest.json` beside the files it speaks for."""
+    text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False, default=str)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read `manifest.json` without verifying the files.
+
+    Raises:
+        InvalidBundleError: if it is missing, damaged or of a newer format.
+    """
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        version = content["format_version"]
+        if version != FORMAT_VERSION:
+            raise InvalidBundleError(f"{folder.name}/{MANIFEST}: format {version}; this release reads {FORMAT_VERSION}")
+        return Manifest(**{field.name: content[field.name] for field in fields(Manifest)})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidBundleError(f"{folder.name}/{MANIFEST}: missing or damaged; export the model again") from error
+
+
+def verify_files(folder: Path, manifest: Manifest) -> None:
+    """Compare each file with its hash.
+
+    Raises:
+        InvalidBundleError: naming the first file that is missing or differs.
+    """
+    for name in REQUIRED_FILES:
+        if name not in manifest.sha256:
+            raise InvalidBundleError(f"{folder.name}/{MANIFEST}: no hash of {name}; export the model again")
+        if _hash_file(folder, name) != manifest.sha256[name]:
+            raise InvalidBundleError(f"{folder.name}/{name}: differs from its hash; restore it or export the model again")
+
+
+def _hash_file(folder: Path, name: str) -> str:
+    try:
+        with (folder / name).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InvalidBundleError(f"{folder.name}/{name}: missing or unreadable; export the model again") from error

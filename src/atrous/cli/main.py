@@ -1,0 +1,70 @@
+"""The command `atrous`: one file per noun, put together here; errors become a sentence and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import Annotated
+
+import typer
+
+from atrous import __version__
+from atrous.cli import evaluate, imports, infer, keys, models, projects, serve, train, versions
+from atrous.cli.terminal import say_error
+from atrous.core.errors import AtrousError
+
+INTERRUPTED = 130
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+app = typer.Typer(
+    name="atrous",
+    help="Semantic segmentation on your own machine: import pictures, train, evaluate, serve.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("import")(imports.import_)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("infer")(infer.infer)
+app.command("serve")(serve.serve)
+app.add_typer(projects.app, name="project")
+app.add_typer(versions.app, name="version")
+app.add_typer(models.app, name="model")
+app.add_typer(keys.app, name="key")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"atrous {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    del version
+
+
+def main() -> None:
+    """Run the command line; an expected error becomes one sentence on stderr and an exit code of its kind."""
+    try:
+        app()
+    except AtrousError as error:
+        say_error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        say_error("interrupted; what was finished is kept")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); there is nobody left to tell.
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        say_error(f"{error.filename or 'the disk'}: cannot be written ({error.strerror}); free space and try again")
+        sys.exit(8)

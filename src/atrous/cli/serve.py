@@ -1,0 +1,71 @@
+"""`atrous serve`: the HTTP server."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from atrous.cli.home import find_home, open_ports, read_config
+from atrous.cli.terminal import say
+from atrous.core.errors import InvalidInputError
+from atrous.server.app import create_app
+from atrous.server.settings import read_settings
+from atrous.workspace.keys import create_key
+
+if TYPE_CHECKING:
+    from atrous.workspace.ports import Ports
+
+GRACE_S = 30
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one [default: 9001].")] = None,
+    auth: Annotated[str | None, typer.Option(help="on: every call needs a key; off: none does [default: on].")] = None,
+) -> None:
+    """Serve every published model over the HTTP API that Roboflow's clients speak.
+
+    Settings come from options, then ATROUS_… variables, then [server] in ATROUS_HOME/config.toml.
+    """
+    import uvicorn
+
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    given: dict[str, Any] = {"host": host, "port": port, "auth": auth}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    settings = read_settings(os.environ, read_config(), overrides)
+    ports, workspace = open_ports(None)
+    if settings.auth_required:
+        _give_first_key(ports, workspace)
+    app = create_app(settings, ports)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        # Our own access log leaves out the query, where clients put their keys.
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    try:
+        listener = config.bind_socket()
+    except SystemExit as error:
+        raise InvalidInputError(
+            f"{settings.host}:{settings.port}: cannot listen there; choose another --port, or end what uses it"
+        ) from error
+    address = listener.getsockname()
+    host_text = f"[{address[0]}]" if ":" in address[0] else address[0]
+    say(f"serving {find_home()} at [bold]http://{host_text}:{address[1]}[/bold] (Ctrl-C ends)")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _give_first_key(ports: Ports, workspace: str) -> None:
+    if any(ports.store.list_keys(slug) for slug in ports.store.list_workspaces()):
+        return
+    _, secret = create_key(ports, workspace, "first key")
+    say(f"first start: this key of workspace {workspace} is shown only now (`atrous key create` makes more):")
+    typer.echo(secret)

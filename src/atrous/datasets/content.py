@@ -1,0 +1,132 @@
+"""What a version holds: pictures and label masks as local files, ready to be loaded."""
+
+from __future__ import annotations
+
+import io
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from atrous.bundle.picture import decode_grey_levels, decode_picture
+from atrous.core.class_map import VOID_ID
+from atrous.core.errors import InvalidDatasetError, InvalidImageError
+from atrous.datasets.parallel import map_in_threads
+from atrous.datasets.pixel_counts import count_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from atrous.datasets.splits import Split
+
+EXIF_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture of a version, as it was imported, and its mask of class ids.
+
+    The mask has the picture's size after EXIF rotation.
+    """
+
+    name: str
+    image_path: Path
+    mask_path: Path
+    split: Split
+
+
+def load_sample(sample: Sample, auto_orient: bool = True) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Decode a picture and its mask.
+
+    Args:
+        sample: where they are.
+        auto_orient: turn the picture as its EXIF data says; if not, its mask is turned back instead.
+
+    Returns:
+        image_HWC, BGR, and mask_HW, class ids or 255 for void; both uint8 and of one size.
+
+    Raises:
+        InvalidDatasetError: naming the file, if one is damaged or they do not fit each other.
+    """
+    data = sample.image_path.read_bytes()
+    try:
+        image_HWC = decode_picture(data, auto_orient=auto_orient)
+    except InvalidImageError as error:
+        raise InvalidDatasetError(f"{sample.image_path}: {sample.name}: {error}; import it again") from error
+    mask_HW = _load_mask(sample)
+    if not auto_orient:
+        mask_HW = _undo_orientation(mask_HW, _read_orientation(data))
+    if image_HWC.shape[:2] != mask_HW.shape:
+        (height, width), (mask_height, mask_width) = image_HWC.shape[:2], mask_HW.shape
+        raise InvalidDatasetError(
+            f"{sample.mask_path}: the mask of {sample.name} is {mask_width}x{mask_height}, its picture "
+            f"{width}x{height}; import it again"
+        )
+    return image_HWC, mask_HW
+
+
+def count_class_pixels(samples: Iterable[Sample], class_count: int) -> NDArray[np.int64]:
+    """Pixels by class id over all masks, void left out.
+
+    Raises:
+        InvalidDatasetError: naming the mask, if one is damaged or holds an id that is neither a class nor void.
+    """
+    total = np.zeros(class_count, np.int64)
+    with closing(map_in_threads(partial(_count_sample, class_count=class_count), samples)) as counts:
+        for count in counts:
+            total += count
+    return total
+
+
+def _count_sample(sample: Sample, class_count: int) -> NDArray[np.int64]:
+    counts = count_values(_load_mask(sample), 256)
+    stray = np.flatnonzero(counts[class_count:VOID_ID])
+    if len(stray):
+        raise InvalidDatasetError(
+            f"{sample.mask_path}: the mask of {sample.name} has value {class_count + stray[0]}, but there are "
+            f"{class_count} classes; import it again"
+        )
+    return counts[:class_count]
+
+
+def _load_mask(sample: Sample) -> NDArray[np.uint8]:
+    try:
+        mask_HW = decode_grey_levels(sample.mask_path.read_bytes())
+    except InvalidImageError as error:
+        raise InvalidDatasetError(f"{sample.mask_path}: mask of {sample.name}: {error}; import it again") from error
+    if mask_HW.ndim != 2 or mask_HW.dtype != np.uint8:
+        raise InvalidDatasetError(f"{sample.mask_path}: the mask of {sample.name} is not 8-bit grey; import it again")
+    return mask_HW
+
+
+def _read_orientation(data: bytes) -> int:
+    with Image.open(io.BytesIO(data)) as picture:
+        return int(picture.getexif().get(EXIF_ORIENTATION, 1))
+
+
+def _undo_orientation(mask_HW: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Bring a mask of the upright picture to the pixels as stored; 1 to 8 as in EXIF, anything else is upright."""
+    match orientation:
+        case 2:
+            turned_HW = mask_HW[:, ::-1]
+        case 3:
+            turned_HW = mask_HW[::-1, ::-1]
+        case 4:
+            turned_HW = mask_HW[::-1]
+        case 5:
+            turned_HW = mask_HW.T
+        case 6:
+            turned_HW = np.rot90(mask_HW, 1)
+        case 7:
+            turned_HW = mask_HW[::-1, ::-1].T
+        case 8:
+            turned_HW = np.rot90(mask_HW, -1)
+        case _:
+            return mask_HW
+    return np.ascontiguousarray(turned_HW)

@@ -1,0 +1,45 @@
+"""A torch network as an ONNX file that any runtime can batch."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from atrous.core.sizes import Size
+    from atrous.models.architectures import SegmentationNetwork
+
+# Read by ONNX Runtime since 1.14, so by every stock server in use.
+OPSET = 18
+# Two, because torch would take a batch of one for a constant.
+EXAMPLE_BATCH = 2
+MAX_BATCH = 1024
+
+
+def export_onnx(network: SegmentationNetwork, size: Size, path: Path) -> None:
+    """Write a network in evaluation mode: input [batch, 3, H, W] of this size, output raw logits [batch, K, H, W]."""
+    example_BCHW = torch.zeros(EXAMPLE_BATCH, 3, size.height, size.width)
+    batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            network.cpu().eval(),
+            (example_BCHW,),
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes=({0: batch},),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+        if program is None:
+            raise RuntimeError("the exporter gave no program")
+        program.save(path)

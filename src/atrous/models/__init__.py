@@ -1,0 +1,1 @@
+"""Networks: backbones, decoders and how they start. Knows tensors; knows no datasets, optimisers or class names."""

@@ -1,0 +1,74 @@
+"""DeepLabv3 and DeepLabv3+ over the encoders of segmentation-models-pytorch.
+
+Axes: B batch, K classes, H W pixels.
+Source: Chen et al. 2017, arXiv:1706.05587; Chen et al. 2018, arXiv:1802.02611.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import segmentation_models_pytorch as smp
+from torch import nn
+from torch.nn import functional
+
+from atrous.core.errors import InvalidInputError
+from atrous.models.batch_norm import guard_pooled_batch_norm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+ARCHITECTURES: dict[str, Callable[..., Any]] = {
+    "deeplabv3plus": smp.DeepLabV3Plus,
+    "deeplabv3": smp.DeepLabV3,
+}
+
+
+class SegmentationNetwork(nn.Module):
+    """A network that takes any input size: it pads to its stride and cuts the padding from the logits."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+        self.stride_px = int(network.encoder.output_stride)
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """Give raw logits [B, K, H, W] of a normalised RGB batch, at the batch's own size."""
+        height, width = image_BCHW.shape[-2:]
+        below, right = -height % self.stride_px, -width % self.stride_px
+        if not below and not right:
+            return self.network(image_BCHW)
+        # Zero is the mean colour after normalisation.
+        padded_BCHW = functional.pad(image_BCHW, (0, right, 0, below))
+        return self.network(padded_BCHW)[..., :height, :width]
+
+
+def build_network(architecture: str, encoder: str, class_count: int) -> SegmentationNetwork:
+    """Make a network with random weights.
+
+    Args:
+        architecture: a name in `ARCHITECTURES`.
+        encoder: a name of segmentation-models-pytorch, such as `mobilenet_v2`, `resnet50` or `tu-...` for timm's.
+        class_count: K, background included.
+
+    Raises:
+        InvalidInputError: if either name is unknown, or the encoder cannot be dilated.
+    """
+    if architecture not in ARCHITECTURES:
+        raise InvalidInputError(f"architecture {architecture!r}: choose one of {', '.join(ARCHITECTURES)}")
+    try:
+        network = ARCHITECTURES[architecture](encoder, encoder_weights=None, classes=class_count)
+    except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        raise InvalidInputError(
+            f"encoder {encoder!r}: unknown, or it cannot be dilated as {architecture} needs ({_first_line(error)}); "
+            "try mobilenet_v2, resnet34, resnet50 or efficientnet-b0"
+        ) from error
+    guard_pooled_batch_norm(network)
+    return SegmentationNetwork(network)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:120] if lines else type(error).__name__

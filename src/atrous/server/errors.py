@@ -1,0 +1,61 @@
+"""From an error to the status and JSON object that clients read."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from atrous.core.errors import AtrousError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+logger = logging.getLogger(__name__)
+
+# The clients try 503 again; this is how long others should wait.
+RETRY_AFTER_S = "1"
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer every foreseen error with a JSON object that has a `message`."""
+    app.add_exception_handler(AtrousError, _answer_atrous_error)
+    app.add_exception_handler(RequestValidationError, _answer_validation_error)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+
+
+def error_response(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """A JSON object under a status."""
+    return Response(orjson.dumps(content), status, headers, media_type="application/json")
+
+
+async def _answer_atrous_error(_: Request, raised: Exception) -> Response:
+    error = cast("AtrousError", raised)
+    headers: dict[str, str] = {}
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = RETRY_AFTER_S
+    elif error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    elif error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("operator needed", extra={"reason": str(error), "status": error.status})
+    return error_response(error.status, {"message": str(error)}, headers)
+
+
+async def _answer_validation_error(_: Request, raised: Exception) -> Response:
+    """Tell where and what, never the value: it may be a key or a whole picture."""
+    error = cast("RequestValidationError", raised)
+    details = [{"type": item["type"], "loc": list(item["loc"]), "msg": item["msg"]} for item in error.errors()]
+    places = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}".removeprefix(": ") for item in details]
+    return error_response(HTTPStatus.UNPROCESSABLE_ENTITY, {"message": "; ".join(places), "detail": details})
+
+
+async def _answer_http_exception(_: Request, raised: Exception) -> Response:
+    error = cast("HTTPException", raised)
+    content = {"message": str(error.detail), "detail": error.detail}
+    return error_response(error.status_code, content, dict(error.headers or {}))

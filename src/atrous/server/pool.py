@@ -1,0 +1,134 @@
+"""Models held in memory, each loaded once however many requests ask for it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from atrous.core.errors import AtrousError, InvalidBundleError, NotFoundError
+from atrous.runtime.engine import Engine, load_engine
+
+if TYPE_CHECKING:
+    from atrous.workspace.ports import Bundles
+    from atrous.workspace.records import Model
+
+logger = logging.getLogger(__name__)
+
+# Two, so that one huge model does not hold up the next; not more, as each load reads and hashes a whole bundle.
+LOADING_THREADS = 2
+
+ModelKey = tuple[str, str]
+
+
+class BrokenModelError(AtrousError):
+    """A published model whose bundle cannot be used.
+
+    Its status is 500: the caller cannot mend it, and unlike a 503 it is not sent again by the clients.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to answer."""
+
+    model: Model
+    engine: Engine
+    load_time_s: float
+
+
+class ModelPool:
+    """Loaded models by workspace and slug, and the ids that callers know them by. Safe to use from several threads.
+
+    A model that no id stands for any more is dropped. Requests that hold a dropped model finish with it.
+    """
+
+    def __init__(self, bundles: Bundles, *, max_models: int, threads: int) -> None:
+        self._bundles = bundles
+        self._max_models = max_models
+        self._threads = threads
+        self._lock = RLock()
+        # In order of last use; a load in progress is in here too, which is what makes others wait for it.
+        self._loads: OrderedDict[ModelKey, Future[LoadedModel]] = OrderedDict()
+        self._names: dict[tuple[str, str], ModelKey] = {}
+        self._loader = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="load-model")
+
+    def fetch(self, model: Model, model_id: str) -> tuple[Future[LoadedModel], bool]:
+        """Give a model, whether it was cold (not loaded yet), and remember the id that it was asked by.
+
+        A failed load is forgotten, so that the next request tries again; its error is a BrokenModelError.
+        """
+        key = (model.workspace, model.slug)
+        with self._lock:
+            future = self._loads.get(key)
+            is_new = future is None
+            if future is None:
+                future = self._loads[key] = self._loader.submit(self._load, model)
+            self._loads.move_to_end(key)
+            self._rename(model.workspace, model_id, key)
+            is_cold = is_new or not future.done()
+            if is_new:
+                # Before anyone else can wait, so that whoever hears of a failure finds it forgotten.
+                future.add_done_callback(lambda done: self._settle(key, done))
+        return future, is_cold
+
+    def list_loaded(self, workspace: str) -> list[tuple[str, LoadedModel]]:
+        """The ids that were asked for in a workspace and the models behind them, in the order they came."""
+        with self._lock:
+            named = [
+                (model_id, self._loads[key]) for (owner, model_id), key in self._names.items() if owner == workspace
+            ]
+        return [(model_id, load.result()) for model_id, load in named if load.done() and load.exception() is None]
+
+    def remove(self, workspace: str, model_id: str) -> None:
+        """Forget an id, and its model with the last of its ids; an unknown id is no error."""
+        with self._lock:
+            key = self._names.pop((workspace, model_id), None)
+            self._drop_unnamed(key)
+
+    def clear(self, workspace: str) -> None:
+        """Forget all models of a workspace."""
+        with self._lock:
+            for key in [key for key in self._loads if key[0] == workspace]:
+                self._drop(key)
+
+    def _load(self, model: Model) -> LoadedModel:
+        started = time.perf_counter()
+        try:
+            engine = load_engine(self._bundles.locate(model.workspace, model.slug), threads=self._threads)
+        except (InvalidBundleError, NotFoundError) as error:
+            raise BrokenModelError(f"model {model.workspace}/{model.slug} cannot be loaded: {error}") from error
+        load_time_s = time.perf_counter() - started
+        logger.info("model loaded", extra={"model": f"{model.workspace}/{model.slug}", "load_time_s": load_time_s})
+        return LoadedModel(model, engine, load_time_s)
+
+    def _settle(self, key: ModelKey, load: Future[LoadedModel]) -> None:
+        """Forget a load that failed; let one that came through, not before, take the oldest model's place."""
+        with self._lock:
+            if self._loads.get(key) is not load:
+                return
+            if load.cancelled() or load.exception() is not None:
+                self._drop(key)
+                return
+            self._loads.move_to_end(key)
+            if len(self._loads) > self._max_models:
+                self._drop(next(iter(self._loads)))
+
+    def _rename(self, workspace: str, model_id: str, key: ModelKey) -> None:
+        """Let an id stand for a model; `project/version` moves on when a newer model of it is published."""
+        before = self._names.get((workspace, model_id))
+        self._names[workspace, model_id] = key
+        if before != key:
+            self._drop_unnamed(before)
+
+    def _drop_unnamed(self, key: ModelKey | None) -> None:
+        if key is not None and key not in self._names.values():
+            self._loads.pop(key, None)
+
+    def _drop(self, key: ModelKey) -> None:
+        self._loads.pop(key, None)
+        self._names = {name: named for name, named in self._names.items() if named != key}

@@ -1,0 +1,119 @@
+"""Which models are in memory; loading and unloading them."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from atrous.core.errors import UnauthorizedError
+from atrous.server.json_bodies import describe_json, parse_json
+from atrous.server.keys import find_secret, find_workspace
+from atrous.server.pool import LoadedModel
+from atrous.server.service import Service, service_of
+from atrous.server.settings import SEMANTIC_SEGMENTATION
+from atrous.workspace.models import find_model
+
+router = APIRouter(prefix="/model", tags=["models in memory"])
+
+# Measured by the stock server on a GPU; asked for by name, so present and empty here.
+GPU_FIGURES = (
+    "total_vram_bytes",
+    "gpu_memory_used",
+    "gpu_memory_total",
+    "torch_cuda_allocated",
+    "torch_cuda_reserved",
+    "torch_cuda_allocator_cache",
+    "non_torch_gpu_memory",
+)
+
+
+class ModelRequest(BaseModel):
+    """A model by its id, `project/version` or `workspace/model-slug`."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_id: str
+    api_key: str | None = None
+
+
+class KeyRequest(BaseModel):
+    """Nothing but a key, and that may be missing."""
+
+    api_key: str | None = None
+
+
+@router.get("/registry")
+async def list_models(request: Request) -> dict[str, Any]:
+    """The models in memory that the key's workspace may use, under the ids they were asked by."""
+    service = service_of(request)
+    workspace = await run_in_threadpool(find_workspace, service, find_secret(request))
+    return _registry(service, workspace)
+
+
+@router.post("/add", openapi_extra=describe_json(ModelRequest))
+async def add_model(request: Request) -> dict[str, Any]:
+    """Load a model and wait until it is ready; one that is loaded already stays."""
+    service = service_of(request)
+    asked = parse_json(ModelRequest, await request.body())
+    secret = find_secret(request, asked.api_key)
+    workspace = await run_in_threadpool(find_workspace, service, secret)
+    model = await run_in_threadpool(find_model, service.ports, workspace, asked.model_id)
+    await service.open_model(model, asked.model_id)
+    return _registry(service, workspace)
+
+
+@router.post("/remove", openapi_extra=describe_json(ModelRequest))
+async def remove_model(request: Request) -> dict[str, Any]:
+    """Forget a model; an id that is not loaded is no error."""
+    service = service_of(request)
+    asked = parse_json(ModelRequest, await request.body())
+    workspace = await _find_workspace_to_change(request, asked.api_key)
+    service.pool.remove(workspace, asked.model_id)
+    return _registry(service, workspace)
+
+
+@router.post("/clear")
+async def clear_models(request: Request) -> dict[str, Any]:
+    """Forget all models of the key's workspace."""
+    service = service_of(request)
+    body = await request.body()
+    asked = parse_json(KeyRequest, body) if body.strip() else KeyRequest()
+    workspace = await _find_workspace_to_change(request, asked.api_key)
+    service.pool.clear(workspace)
+    return _registry(service, workspace)
+
+
+async def _find_workspace_to_change(request: Request, body_key: str | None) -> str:
+    service = service_of(request)
+    secret = find_secret(request, body_key)
+    if secret is None and service.settings.auth_required:
+        raise UnauthorizedError(
+            f"{request.url.path}: an API key is required, and inference-sdk sends none here by default; use "
+            'InferenceConfiguration(api_key_transport="header") or "both"'
+        )
+    return await run_in_threadpool(find_workspace, service, secret)
+
+
+def _registry(service: Service, workspace: str) -> dict[str, Any]:
+    models = [
+        _describe(model_id, loaded, service.settings.sdk_task)
+        for model_id, loaded in service.pool.list_loaded(workspace)
+    ]
+    return {"models": models, **dict.fromkeys(GPU_FIGURES)}
+
+
+def _describe(model_id: str, loaded: LoadedModel, sdk_task: str) -> dict[str, Any]:
+    size = loaded.engine.bundle.preprocessing.size
+    return {
+        "model_id": model_id,
+        "task_type": sdk_task,
+        "served_task": SEMANTIC_SEGMENTATION,
+        "batch_size": None,
+        "input_height": size.height,
+        "input_width": size.width,
+        "vram_bytes": None,
+        "request_aliases": [],
+        "request_paths": [],
+    }

@@ -1,0 +1,54 @@
+"""Random changes of training pictures that keep class ids exact.
+
+Axes: C channels, H W pixels; pictures are RGB uint8, masks uint8 ids.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from atrous.core.class_map import VOID_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from atrous.core.sizes import Size
+    from atrous.training.recipe import Recipe
+
+# The mean colour of ImageNet: what the network sees as nothing.
+PADDING_RGB = (124, 116, 104)
+
+HUE_SHARE = 0.1
+
+
+def make_augmentation(recipe: Recipe, size: Size) -> Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]:
+    """Give a function of (image_CHW, mask_HW, seed) that answers with both changed alike, at the same size.
+
+    Padding that a zoom-out brings is void in the mask. The same seed gives the same change, whatever ran before.
+    """
+    steps: list[v2.Transform] = []
+    shape = (size.height, size.width)
+    if recipe.flip:
+        steps.append(v2.RandomHorizontalFlip())
+    if (recipe.scale_min, recipe.scale_max) != (1.0, 1.0):
+        fill = {tv_tensors.Image: PADDING_RGB, tv_tensors.Mask: VOID_ID}
+        steps.append(v2.ScaleJitter(shape, scale_range=(recipe.scale_min, recipe.scale_max), antialias=True))
+        steps.append(v2.RandomCrop(shape, pad_if_needed=True, fill=fill))
+    if recipe.colour_jitter:
+        strength = recipe.colour_jitter
+        steps.append(v2.ColorJitter(strength, strength, strength, HUE_SHARE * strength))
+    change = v2.Compose(steps) if steps else v2.Identity()
+
+    def augment(image_CHW: Tensor, mask_HW: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            image, mask = change(tv_tensors.Image(image_CHW), tv_tensors.Mask(mask_HW))
+        return image.as_subclass(torch.Tensor), mask.as_subclass(torch.Tensor)
+
+    return augment

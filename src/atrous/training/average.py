@@ -1,0 +1,34 @@
+"""Mean of a network's weights over the last part of training (EMA)."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SLOWEST_DECAY = 0.9999
+
+
+class WeightAverage:
+    """An exponential moving average of weights and batch-norm statistics, in a network of its own.
+
+    Early on the average follows closely, so that it never holds on to the random start.
+    """
+
+    def __init__(self, network: nn.Module, *, horizon_steps: float) -> None:
+        self.network = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
+        self._decay = min(SLOWEST_DECAY, 1 - 1 / horizon_steps) if horizon_steps > 1 else 0.0
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Take in the weights after `step` steps."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        for mean, value in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value.to(mean.dtype), 1 - decay)
+            else:
+                mean.copy_(value)

@@ -1,0 +1,73 @@
+"""What a training tells while it runs, and how it is asked to stop."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """After each batch."""
+
+    step: int
+    total_steps: int
+    loss: float
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """After each epoch.
+
+    Attributes:
+        epoch: counted from 1.
+        loss: mean over the epoch's batches.
+        miou: mean IoU on valid by plain winner at the pictures' own sizes; None where the epoch was not validated.
+        is_best: whether no epoch before had a higher one.
+        pictures_per_s: training pictures over the time of training, validation left out.
+        seconds: training and validation.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    miou: float | None
+    is_best: bool
+    learning_rate: float
+    pictures_per_s: float
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Every figure by name."""
+        return asdict(self)
+
+
+class Listener(Protocol):
+    """Follows a training."""
+
+    def on_step(self, report: StepReport) -> None:
+        """Called after each batch."""
+        ...
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """Called after each epoch."""
+        ...
+
+    def should_stop(self) -> bool:
+        """Asked after each batch; True ends the training cleanly, after a checkpoint."""
+        ...
+
+
+class SilentListener:
+    """Follows nothing and never stops."""
+
+    def on_step(self, report: StepReport) -> None:
+        """Ignore."""
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """Ignore."""
+
+    def should_stop(self) -> bool:
+        """Never."""
+        return False

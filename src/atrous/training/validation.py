@@ -1,0 +1,41 @@
+"""Scores on valid, computed on what a server would answer: at each picture's own size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from atrous.bundle.preprocessing import fit_image, normalise, place_picture
+from atrous.core.sizes import Size
+from atrous.datasets.content import load_sample
+from atrous.evaluation.confusion import count_pixels
+from atrous.evaluation.scores import compute_scores
+from atrous.runtime.decode import decode_logits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+    from atrous.datasets.content import Sample
+    from atrous.training.recipe import TrainingConfig
+
+
+@torch.inference_mode()
+def validate(
+    network: nn.Module, samples: Sequence[Sample], config: TrainingConfig, device: torch.device
+) -> float | None:
+    """Mean IoU of a network in evaluation mode by plain winner; None if every label is void throughout."""
+    class_map = config.class_map
+    counts_KK = np.zeros((len(class_map), len(class_map)), np.int64)
+    for sample in samples:
+        image_HWC, label_HW = load_sample(sample, auto_orient=config.preprocessing.auto_orient)
+        placement = place_picture(Size(height=image_HWC.shape[0], width=image_HWC.shape[1]), config.preprocessing)
+        input_CHW = normalise(fit_image(image_HWC, config.preprocessing), config.preprocessing)
+        logits_BKHW = network(torch.from_numpy(input_CHW[None]).to(device))
+        logits_KHW = np.asarray(logits_BKHW[0].float().cpu().numpy(), np.float32)
+        mask_HW = decode_logits(logits_KHW, placement).mask_HW
+        counts_KK += count_pixels(label_HW, mask_HW, class_count=len(class_map))
+    return compute_scores(counts_KK, class_map).mean_iou

@@ -1,0 +1,49 @@
+"""The evaluation job: a published model scored on a split of the version it was trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atrous.core.errors import InvalidInputError
+from atrous.datasets.content import load_sample
+from atrous.evaluation.evaluate import evaluate
+from atrous.runtime.engine import load_engine
+from atrous.workspace.versions import find_version, list_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from atrous.datasets.content import Sample
+    from atrous.datasets.splits import Split
+    from atrous.evaluation.evaluate import Evaluation
+    from atrous.workspace.ports import Ports
+    from atrous.workspace.records import Model
+
+
+def list_split(ports: Ports, model: Model, split: Split) -> list[Sample]:
+    """The labelled pictures that a model can be scored on.
+
+    Raises:
+        InvalidInputError: if the version has none in this split.
+    """
+    version = find_version(ports, model.workspace, model.version_id)
+    samples = [sample for sample in list_samples(ports, version) if sample.split is split]
+    if not samples:
+        held = ", ".join(f"{count} {name}" for name, count in version.pictures.items() if count)
+        raise InvalidInputError(f"version {version.id}: has no {split} pictures (it has {held}); choose another split")
+    return samples
+
+
+def evaluate_samples(
+    bundle: Path, samples: Sequence[Sample], *, threshold: float, on_picture: Callable[[int], None] | None = None
+) -> Evaluation:
+    """Score a bundle with the engine that serves it.
+
+    Raises:
+        InvalidBundleError: if the bundle does not verify.
+    """
+    engine = load_engine(bundle)
+    auto_orient = engine.bundle.preprocessing.auto_orient
+    labelled = ((sample.name, *load_sample(sample, auto_orient=auto_orient)) for sample in samples)
+    return evaluate(labelled, engine.predict, engine.bundle.class_map, threshold=threshold, on_picture=on_picture)

@@ -1,0 +1,56 @@
+"""Published models and the ids that people call them by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atrous.core.errors import ConflictError, NotFoundError
+from atrous.core.ids import ModelSlugId, VersionId, parse_model_id
+from atrous.workspace.records import Model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from atrous.workspace.ports import Ports
+    from atrous.workspace.records import Training
+
+
+def find_model(ports: Ports, workspace: str, model_id: str) -> Model:
+    """Find what `project/version` (its newest model) or `workspace/model-slug` stands for.
+
+    Raises:
+        InvalidInputError: if the id has neither form.
+        NotFoundError: if this workspace has no such model; models of other workspaces do not exist for it.
+    """
+    match parse_model_id(model_id):
+        case VersionId(project, number):
+            candidates = [m for m in ports.store.list_models(workspace) if (m.project, m.version) == (project, number)]
+            model = candidates[-1] if candidates else None
+        case ModelSlugId(owner, slug):
+            model = ports.store.find_model(workspace, slug) if owner == workspace else None
+    if model is None:
+        raise NotFoundError(f"model {model_id!r}: not found in this workspace; `atrous model list` shows what is there")
+    return model
+
+
+def publish_model(ports: Ports, training: Training, folder: Path, metrics: dict[str, Any]) -> Model:
+    """Take over a finished bundle under a slug of its own.
+
+    Raises:
+        ConflictError: if the training's model is published already.
+    """
+    model = Model(
+        workspace=training.workspace,
+        slug=f"{training.project}-{training.version}-{training.id}",
+        project=training.project,
+        version=training.version,
+        training=training.id,
+        created=ports.clock.now(),
+        metrics=metrics,
+    )
+    if ports.store.find_model(model.workspace, model.slug):
+        raise ConflictError(f"model {model.workspace}/{model.slug}: is published already")
+    ports.bundles.publish(folder, model.workspace, model.slug)
+    ports.store.add_model(model)
+    return model

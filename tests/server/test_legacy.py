@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+from tests.fakes.pictures import BLACK, RED, as_base64, encode_squares
+from tests.fakes.ports import FakeStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.testclient import TestClient
+    from tests.server.place import Place
+
+    from atrous.workspace.records import Key, Model
+
+    Post = Callable[..., Any]
+
+PICTURE = encode_squares([[RED, BLACK]])
+# What inference-sdk sends when every field of its configuration is set.
+ALL_PARAMS = {
+    "allow_reduced_mask_resolution": "False",
+    "disable_active_learning": "False",
+    "active_learning_target_dataset": "d",
+    "confidence": "0.4",
+    "keypoint_confidence": "0.1",
+    "format": "json",
+    "labels": "True",
+    "mask_decode_mode": "fast",
+    "tradeoff_factor": "0.5",
+    "max_detections": "10",
+    "overlap": "0.2",
+    "stroke": "3",
+    "disable_preproc_auto_orient": "True",
+    "disable_preproc_contrast": "True",
+    "disable_preproc_grayscale": "True",
+    "disable_preproc_static_crop": "True",
+    "source": "s",
+    "source_info": "i",
+    "source_info_origin": "o",
+    "response_mask_format": "polygon",
+    "include_anomaly_map": "False",
+    "service_secret": "x",
+    "countinference": "False",
+    "image_type": "base64",
+    "something_of_tomorrow": "1",
+}
+RESERVED = [
+    *("/model/none", "/infer/none", "/workflows/run", "/inference_pipelines/list", "/start/1", "/static/app.js"),
+    *("/docs/none", "/build/1", "/webrtc/session", "/notebook/start", "/device/stats", "/api/1"),
+]
+
+
+class ForbiddenStore(FakeStore):
+    def list_models(self, workspace: str) -> list[Model]:
+        raise AssertionError(f"the store was asked for {workspace}")
+
+    def find_key(self, digest: str) -> Key | None:
+        raise AssertionError(f"the store was asked for {digest}")
+
+
+def test_every_parameter_of_the_clients_is_accepted(post_v0: Post) -> None:
+    assert post_v0(as_base64(PICTURE), **ALL_PARAMS).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "params", [{"confidence": "high"}, {"confidence": "nan"}, {"disable_preproc_auto_orient": "x"}]
+)
+def test_a_parameter_that_cannot_be_is_422(post_v0: Post, params: dict[str, str]) -> None:
+    reply = post_v0(as_base64(PICTURE), **params)
+    assert reply.status_code == 422
+    assert next(iter(params)) in reply.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/road/1", "//road/1", "/road//1", "/road/1/", "/road%2F1", "/r%6Fad/1", "/acme/road-1-a"]
+)
+def test_a_model_is_found_however_its_path_is_written(client: TestClient, path: str) -> None:
+    reply = client.post(f"http://testserver{path}", content=as_base64(PICTURE))
+    assert reply.status_code == 200
+    assert isinstance(reply.json(), dict)
+
+
+@pytest.mark.parametrize("path", RESERVED)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_reserved_path_is_404_without_asking_the_store(place: Place, path: str, method: str) -> None:
+    client = place.client(store=ForbiddenStore(), key=place.key)
+    path = path if path.count("/") == 2 else f"{path}/x"
+    reply = client.request(method, path)
+    assert reply.status_code == 404
+    assert path in reply.json()["message"]
+
+
+def test_other_methods_are_405(client: TestClient) -> None:
+    assert client.put("/road/1").status_code == 405
+
+
+def test_format_image_gives_the_picture_under_its_mask(post_v0: Post) -> None:
+    reply = post_v0(as_base64(PICTURE), format="image")
+    assert reply.headers["content-type"] == "image/jpeg"
+    pixels = cv2.imdecode(np.frombuffer(reply.content, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels.shape == (8, 16, 3)
+    assert pixels[:, 12:].max() < 30
+    assert reply.headers["x-model-id"] == "road/1"
+
+
+@pytest.mark.parametrize("wanted", ["json", "image_and_json", "anything"])
+def test_every_other_format_is_json(post_v0: Post, wanted: str) -> None:
+    assert list(post_v0(as_base64(PICTURE), format=wanted).json())[-1] == "predictions"
+
+
+@pytest.mark.parametrize(("path", "status"), [("/road/2", 404), ("/none/1", 404), ("/Road/1", 400), ("/a b/c", 400)])
+def test_an_unknown_model_is_refused_before_its_picture_is_looked_at(post_v0: Post, path: str, status: int) -> None:
+    reply = post_v0("garbage!", path)
+    assert reply.status_code == status
+    assert list(reply.json()) == ["message"]
