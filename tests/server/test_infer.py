@@ -115,6 +115,8 @@ def test_a_json_body_needs_no_content_type(client: TestClient) -> None:
         b'"text"',
         b"{",
         b"\xff\xfe",
+        b"[" * 5000,
+        b'{"model_id": "\\ud800", "image": {"type": "base64", "value": "x"}}',
         b'{"model_id": "road/1"}',
         b'{"image": {"type": "base64", "value": "x"}}',
         b'{"model_id": null, "image": {"type": "base64", "value": "x"}}',

@@ -65,6 +65,10 @@ def test_every_parameter_of_the_clients_is_accepted(post_v0: Post) -> None:
     assert post_v0(as_base64(PICTURE), **ALL_PARAMS).status_code == 200
 
 
+def test_a_parameter_may_come_twice(client: TestClient) -> None:
+    assert client.post("/road/1?a=1&a=2&confidence=&confidence=0.4&format=None", content=PICTURE).status_code == 200
+
+
 @pytest.mark.parametrize(
     "params", [{"confidence": "high"}, {"confidence": "nan"}, {"disable_preproc_auto_orient": "x"}]
 )

@@ -83,7 +83,9 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
         if name not in manifest.sha256:
             raise InvalidBundleError(f"{folder.name}/{MANIFEST}: no hash of {name}; export the model again")
         if _hash_file(folder, name) != manifest.sha256[name]:
-            raise InvalidBundleError(f"{folder.name}/{name}: differs from its hash; restore it or export the model again")
+            raise InvalidBundleError(
+                f"{folder.name}/{name}: differs from its hash; restore it or export the model again"
+            )
 
 
 def _hash_file(folder: Path, name: str) -> str:

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_MAX_PIXELS = 100_000_000
 
 
-def decode_picture(
-    data: bytes, *, auto_orient: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS
-) -> NDArray[np.uint8]:
+def decode_picture(data: bytes, *, auto_orient: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArray[np.uint8]:
     """Decode JPEG, PNG, WebP, TIFF, BMP, GIF (first frame) or AVIF.
 
     Args:

@@ -43,7 +43,9 @@ def evaluate(
         )
     folder = out or find_home() / "reports" / found.slug / split.value
     folder.mkdir(parents=True, exist_ok=True)
-    about = About(version=str(found.version_id), model=f"{slug}/{found.slug}", split=split.value, date=datetime.now(UTC))
+    about = About(
+        version=str(found.version_id), model=f"{slug}/{found.slug}", split=split.value, date=datetime.now(UTC)
+    )
     project = ports.store.find_version(slug, found.project, found.version)
     assert project is not None  # noqa: S101  (list_split has just found it)
     write_json(folder / "report.json", evaluation, about)
@@ -60,7 +62,10 @@ def _show(evaluation: Evaluation, about: About, pictures: int) -> None:
     ]
     columns = ["class", "IoU", "precision", "recall", "F1", f"IoU at {evaluation.threshold:g}"]
     show_table(f"{about.version} on {pictures} {about.split} pictures", columns, rows)
-    for name, scores in (("plain winner", evaluation.plain), (f"as served at {evaluation.threshold:g}", evaluation.served)):
+    for name, scores in (
+        ("plain winner", evaluation.plain),
+        (f"as served at {evaluation.threshold:g}", evaluation.served),
+    ):
         typer.echo(f"{name}: mIoU {_figure(scores.mean_iou)}, pixel accuracy {_figure(scores.pixel_accuracy)}")
     typer.echo(f"rule: {RULE}")
 

@@ -119,5 +119,3 @@ def _name_outputs(paths: Sequence[Path]) -> dict[Path, Path]:
         path: stem if counts[stem] == 1 else stem.with_name(path.name.replace(".", "_"))
         for path, stem in zip(paths, stems, strict=True)
     }
-
-

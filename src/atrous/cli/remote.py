@@ -15,7 +15,7 @@ from atrous.core.errors import AtrousError, InvalidInputError, NotFoundError, Un
 
 TIMEOUT_S = 120
 ERRORS: dict[int, type[AtrousError]] = {401: UnauthorizedError, 403: UnauthorizedError, 404: NotFoundError}
-BAD_REQUEST, SERVER_ERROR = 400, 500
+OK, BAD_REQUEST, SERVER_ERROR = 200, 400, 500
 
 
 class RemoteModel:
@@ -41,14 +41,16 @@ class RemoteModel:
             reply = self._client.post(self._url, params=self._params, content=base64.b64encode(data))
         except httpx.HTTPError as error:
             raise UnavailableError(f"{self._url}: no answer ({error}); check the address and that it runs") from error
-        if reply.status_code != httpx.codes.OK:
+        if reply.status_code != OK:
             raise _refusal(reply)
         try:
             predictions = reply.json()["predictions"]
             class_map = ClassMap(tuple(predictions["class_map"].values()))
             png = base64.b64decode(predictions["segmentation_mask"])
         except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, InvalidInputError) as error:
-            raise UnavailableError(f"{self._url}: the answer is no segmentation; is this a segmentation model?") from error
+            raise UnavailableError(
+                f"{self._url}: the answer is no segmentation; is this a segmentation model?"
+            ) from error
         mask_HW = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
         if mask_HW is None or mask_HW.ndim != 2:
             raise UnavailableError(f"{self._url}: the mask in the answer is no grey PNG; is this a segmentation model?")

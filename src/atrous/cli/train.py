@@ -119,10 +119,9 @@ class TerminalListener:
 
     def on_epoch(self, report: EpochReport) -> None:
         """Print the epoch as a line of JSON."""
-        fields = {"rate": f"{report.pictures_per_s:.1f}"}
+        self._progress.update(self._task, rate=f"{report.pictures_per_s:.1f}")
         if report.miou is not None:
-            fields["miou"] = f"{report.miou:.3f}"
-        self._progress.update(self._task, **fields)
+            self._progress.update(self._task, miou=f"{report.miou:.3f}")
         typer.echo(json.dumps(report.as_json()))
 
     def should_stop(self) -> bool:

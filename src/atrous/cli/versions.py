@@ -35,9 +35,7 @@ def create(
 
 
 @app.command("list")
-def list_(
-    project: Annotated[str, typer.Argument(help="Project slug.")], workspace: WorkspaceOption = None
-) -> None:
+def list_(project: Annotated[str, typer.Argument(help="Project slug.")], workspace: WorkspaceOption = None) -> None:
     """List a project's versions."""
     ports, slug = open_ports(workspace)
     rows = [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from atrous.core.sizes import Size
 from atrous.datasets.findings import Finding, find_wrong_size
 from atrous.datasets.source import LabelValues
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-    from atrous.core.sizes import Size
 
 coco: Any = coco_mask  # its type stubs know no polygons
 # Values of 16 bits that no outline's class may have.
@@ -124,7 +123,8 @@ def _rasterise_polygons(polygons: list[NDArray[np.float64]], size: Size) -> _Are
         return None
     shifted = [(points_N2 - (left, top)).ravel().tolist() for points_N2 in polygons]
     runs = coco.merge(coco.frPyObjects(shifted, bottom - top, right - left))
-    return _Area(top, left, coco.decode(runs).view(np.bool_))
+    # Not decoded by pycocotools, whose way to make an array NumPy has deprecated.
+    return _Area(top, left, _fill(_expand(runs["counts"].decode()), Size(bottom - top, right - left)))
 
 
 def _rasterise_runs(runs: dict[str, Any], size: Size) -> NDArray[np.bool_]:
@@ -135,6 +135,11 @@ def _rasterise_runs(runs: dict[str, Any], size: Size) -> NDArray[np.bool_]:
     # Checked here, because pycocotools leaves pixels after the last run as whatever memory held.
     if (lengths < 0).any() or (lengths > size.pixels).any() or lengths.sum() != size.pixels:
         raise _UnusableOutlineError("has run lengths that do not add up to its picture")
+    return _fill(lengths, size)
+
+
+def _fill(lengths: Sequence[int] | NDArray[np.int64], size: Size) -> NDArray[np.bool_]:
+    """Pixels from runs down the columns, outside and inside by turns."""
     is_inside = np.arange(len(lengths)) % 2 == 1
     return np.repeat(is_inside, lengths).reshape((size.height, size.width), order="F")
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from segmentation_models_pytorch.encoders import get_encoder
+from segmentation_models_pytorch import encoders
 
 from atrous.core.errors import InvalidInputError, UnavailableError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from atrous.models.architectures import SegmentationNetwork
 
@@ -46,7 +46,7 @@ def load_start(network: SegmentationNetwork, encoder: str, weights: str) -> None
 def _download_encoder(network: SegmentationNetwork, encoder: str, weights: str) -> dict[str, Tensor]:
     depth = len(network.network.encoder.out_channels) - 1
     try:
-        return get_encoder(encoder, depth=depth, weights=weights).state_dict()
+        return cast("nn.Module", encoders.get_encoder(encoder, depth=depth, weights=weights)).state_dict()
     except (KeyError, ValueError) as error:
         raise InvalidInputError(
             f"--encoder-weights {weights}: there are none of this name for {encoder}; name a file, or 'none' to start "
@@ -79,13 +79,14 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InvalidInputError(f"{path}: no such weights file") from error
-    except Exception as error:  # noqa: BLE001  (torch.load documents none: pickle, zip and tensor errors all come out)
+    except Exception as error:
         raise InvalidInputError(f"{path}: not a file of plain weights that torch can load safely") from error
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+    weights = cast("dict[Any, Any]", content) if isinstance(content, dict) else {}
+    if isinstance(weights.get("state_dict"), dict):
+        weights = cast("dict[Any, Any]", weights["state_dict"])
+    if not weights or not all(isinstance(value, torch.Tensor) for value in weights.values()):
         raise InvalidInputError(f"{path}: holds no state dict; save one with torch.save(network.state_dict(), PATH)")
-    return {_unwrap(str(name)): value for name, value in content.items()}
+    return {_unwrap(str(name)): value for name, value in weights.items()}
 
 
 def _unwrap(name: str) -> str:

@@ -83,9 +83,7 @@ def _resize_plane(plane_hw: NDArray[np.float32], size: Size) -> NDArray[np.float
     """Bilinear with half-pixel centres; shrinking sides are antialiased by a triangle as wide as the scale."""
     height, width = plane_hw.shape
     if size.height >= height and size.width >= width:
-        resized = cv2.resize(
-            np.ascontiguousarray(plane_hw), (size.width, size.height), interpolation=cv2.INTER_LINEAR
-        )
+        resized = cv2.resize(np.ascontiguousarray(plane_hw), (size.width, size.height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(resized, np.float32)
     rows_Hh = _triangle_weights(height, size.height)
     columns_wW = _triangle_weights(width, size.width).T

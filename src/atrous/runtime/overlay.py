@@ -32,7 +32,8 @@ def draw_overlay(
     colours = class_colours_BGR(256)
     blended = cv2.addWeighted(image_HWC, 1 - opacity, colours[mask_HW], opacity, 0)
     overlay_HWC = np.where((mask_HW == BACKGROUND_ID)[..., None], image_HWC, blended).astype(np.uint8)
-    for class_id in np.unique(mask_HW).tolist():
+    found: list[int] = np.unique(mask_HW).tolist()
+    for class_id in found:
         if class_id != BACKGROUND_ID and class_id < len(class_map):
             _write_name(overlay_HWC, mask_HW == class_id, class_map.names[class_id], colours[class_id])
     return overlay_HWC

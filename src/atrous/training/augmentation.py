@@ -5,7 +5,7 @@ Axes: C channels, H W pixels; pictures are RGB uint8, masks uint8 ids.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torchvision import tv_tensors
@@ -37,7 +37,7 @@ def make_augmentation(recipe: Recipe, size: Size) -> Callable[[Tensor, Tensor, i
     if recipe.flip:
         steps.append(v2.RandomHorizontalFlip())
     if (recipe.scale_min, recipe.scale_max) != (1.0, 1.0):
-        fill = {tv_tensors.Image: PADDING_RGB, tv_tensors.Mask: VOID_ID}
+        fill: dict[Any, Any] = {tv_tensors.Image: PADDING_RGB, tv_tensors.Mask: VOID_ID}
         steps.append(v2.ScaleJitter(shape, scale_range=(recipe.scale_min, recipe.scale_max), antialias=True))
         steps.append(v2.RandomCrop(shape, pad_if_needed=True, fill=fill))
     if recipe.colour_jitter:

@@ -50,7 +50,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
         return None
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001  (torch.load documents none: pickle, zip and tensor errors all come out)
+    except Exception as error:
         raise InvalidInputError(f"{path}: damaged; remove it to start this training again") from error
 
 

@@ -140,6 +140,7 @@ class _Run:
             torch.manual_seed(self.recipe.seed * 7919 + progress.epoch)
         remaining = order[progress.step_in_epoch :]
         batches = load_batches(self.samples, remaining, epoch=progress.epoch, workers=self.workers)
+        rate = 0.0
         for indices, (input_BCHW, mask_BHW) in zip(remaining, batches, strict=True):
             rate = self._train_batch(input_BCHW, mask_BHW, len(indices))
         trained_s = time.perf_counter() - started
@@ -221,7 +222,8 @@ class _Run:
 
 
 def _inner_state(average: WeightAverage) -> dict[str, Any]:
-    return average.network.network.state_dict()  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+    inner: Any = average.network.network
+    return inner.state_dict()
 
 
 def _choose(config: TrainingConfig, split: Split) -> list[Sample]:
@@ -237,4 +239,6 @@ def _append_line(config: TrainingConfig, report: EpochReport) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(report.as_json()) + "\n")
     except OSError as error:
-        raise StorageError(f"{path}: cannot be written ({error.strerror}); free space and go on with --resume") from error
+        raise StorageError(
+            f"{path}: cannot be written ({error.strerror}); free space and go on with --resume"
+        ) from error

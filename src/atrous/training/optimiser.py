@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ MAX_GRADIENT_NORM = 5.0
 
 def make_optimiser(network: SegmentationNetwork, recipe: Recipe) -> torch.optim.AdamW:
     """AdamW without weight decay on biases and batch norm; the encoder's rate is scaled by the recipe."""
-    groups = []
+    groups: list[dict[str, Any]] = []
     for part, factor in (("encoder", recipe.encoder_lr_factor), ("rest", 1.0)):
         named = [
             (name, weight)

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from atrous.core.errors import InvalidInputError
-from atrous.datasets.content import Sample
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from atrous.bundle.preprocessing import Preprocessing
     from atrous.core.class_map import ClassMap
+    from atrous.datasets.content import Sample
 
 CLASS_WEIGHTS = ("balanced", "none")
 

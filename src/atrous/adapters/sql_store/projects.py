@@ -50,9 +50,7 @@ class SqlProjects(SqlTable):
     def list_projects(self, workspace: str) -> list[Project]:
         """Oldest first."""
         with self._read() as connection:
-            rows = connection.execute(
-                select(projects).where(projects.c.workspace == workspace).order_by(projects.c.id)
-            )
+            rows = connection.execute(select(projects).where(projects.c.workspace == workspace).order_by(projects.c.id))
             return [_read_project(row) for row in rows]
 
     def set_class_map(self, workspace: str, slug: str, class_map: ClassMap) -> None:

@@ -38,9 +38,7 @@ class SqlTrainings(SqlTable):
         """Oldest first."""
         statement = (
             select(trainings)
-            .where(
-                trainings.c.workspace == workspace, trainings.c.project == project, trainings.c.version == version
-            )
+            .where(trainings.c.workspace == workspace, trainings.c.project == project, trainings.c.version == version)
             .order_by(trainings.c.seq)
         )
         with self._read() as connection:

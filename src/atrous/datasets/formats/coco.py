@@ -78,6 +78,9 @@ def read(folder: Path) -> Source:
     findings: list[Finding] = []
     for document in documents:
         _read_pictures(document, values, items, findings)
+    empty = sum(not document.annotations.get(key) for document in documents for key in document.pictures)
+    if empty:
+        notes.append(f"pictures without any annotation, which become background throughout: {empty}")
     classes = {UNPAINTED_VALUE: "background"} | {value: name for (_, name), value in values.items()}
     if any(_is_crowd(annotation) for annotation in _all_annotations(documents)):
         classes[UNSCORED_VALUE] = "void"

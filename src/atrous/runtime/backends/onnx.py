@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import onnxruntime
 
@@ -19,9 +19,10 @@ class OnnxNetwork:
     """A session whose first input and first output are the network's."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
-        self._session = session
-        self._input = str(session.get_inputs()[0].name)
-        self._output = str(session.get_outputs()[0].name)
+        # The library's own types are partly missing.
+        self._session: Any = session
+        self._input: str = self._session.get_inputs()[0].name
+        self._output: str = self._session.get_outputs()[0].name
 
     def __call__(self, input_BCHW: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give raw logits [B, K, h, w]."""
@@ -39,13 +40,13 @@ def open_onnx(weights: Path, threads: int) -> OnnxNetwork:
     Raises:
         InvalidBundleError: if ONNX Runtime cannot load the file.
     """
-    options = onnxruntime.SessionOptions()
+    options = cast("Any", onnxruntime).SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     # Spinning worker threads starve decoding and encoding on small machines.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001  (the library raises its own pybind classes, bases of none it exports)
+    except Exception as error:
         raise InvalidBundleError(f"{weights.name}: ONNX Runtime cannot load it; export the model again") from error
     return OnnxNetwork(session)

@@ -23,32 +23,34 @@ from atrous.workspace.records import Model
 router = APIRouter(tags=["prediction"])
 
 # First parts of paths that mean something else, here or at the stock server; no project is looked up under them.
-RESERVED = frozenset({
-    "_next",
-    "api",
-    "assets",
-    "build",
-    "clear_cache",
-    "device",
-    "docs",
-    "healthz",
-    "infer",
-    "inference_pipelines",
-    "info",
-    "initialise_webrtc_worker",
-    "logs",
-    "metrics",
-    "model",
-    "notebook",
-    "openapi.json",
-    "readiness",
-    "redoc",
-    "start",
-    "static",
-    "ui",
-    "webrtc",
-    "workflows",
-})
+RESERVED = frozenset(
+    {
+        "_next",
+        "api",
+        "assets",
+        "build",
+        "clear_cache",
+        "device",
+        "docs",
+        "healthz",
+        "infer",
+        "inference_pipelines",
+        "info",
+        "initialise_webrtc_worker",
+        "logs",
+        "metrics",
+        "model",
+        "notebook",
+        "openapi.json",
+        "readiness",
+        "redoc",
+        "start",
+        "static",
+        "ui",
+        "webrtc",
+        "workflows",
+    }
+)
 
 
 class LegacyQuery(BaseModel):
@@ -65,8 +67,8 @@ class LegacyQuery(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def drop_empty(cls, values: Any) -> Any:
-        """Take an empty value and the word None for none at all."""
-        return {name: value for name, value in values.items() if value not in NO_KEY}
+        """Take an empty value and the word None for none at all; a parameter sent twice arrives as a list."""
+        return {name: value for name, value in values.items() if not (isinstance(value, str) and value in NO_KEY)}
 
 
 @router.get("/{project}/{version}", include_in_schema=False)

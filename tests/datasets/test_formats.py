@@ -1,0 +1,152 @@
+"""What every format in FORMATS must do."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.datasets.generated import CLASS_NAMES, GENERATORS, HEIGHT, WIDTH, draw_scenes, write_jpeg, write_png_masks
+
+from atrous.core.errors import InvalidDatasetError, InvalidInputError
+from atrous.core.sizes import Size
+from atrous.datasets.class_mapping import map_classes
+from atrous.datasets.findings import Finding
+from atrous.datasets.formats import FORMATS, read_source, recognise_format
+from atrous.datasets.labels import LabelledPicture, load_labelled_picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+every_format = pytest.mark.parametrize("name", FORMATS)
+SCENE = draw_scenes()[1]
+
+
+def load_all(folder: Path, name: str) -> dict[str, LabelledPicture | Finding]:
+    _, source = read_source(folder, name)
+    mapping = map_classes(source.classes, None)
+    return {item.image_path.stem: load_labelled_picture(item, mapping) for item in source.items}
+
+
+def test_every_format_has_a_generator() -> None:
+    assert set(GENERATORS) == set(FORMATS)
+
+
+@every_format
+def test_format_is_recognised_as_itself_alone(name: str, tmp_path: Path) -> None:
+    GENERATORS[name].write(tmp_path)
+    assert recognise_format(tmp_path) == name
+    assert [other for other, known in FORMATS.items() if known.recognise(tmp_path)] == [name]
+
+
+@every_format
+def test_labels_come_back_pixel_for_pixel_in_our_ids(name: str, tmp_path: Path) -> None:
+    scenes = GENERATORS[name].write(tmp_path)
+    _, source = read_source(tmp_path)
+    assert map_classes(source.classes, None).class_map.names == CLASS_NAMES
+    loaded = load_all(tmp_path, name)
+    assert len(loaded) == len(scenes)
+    for scene in scenes:
+        labelled = loaded[scene.stem]
+        assert isinstance(labelled, LabelledPicture)
+        np.testing.assert_array_equal(labelled.mask_HW, scene.mask_HW)
+        np.testing.assert_array_equal(labelled.counts, np.bincount(scene.mask_HW.ravel(), minlength=256))
+
+
+@every_format
+def test_splits_are_as_given(name: str, tmp_path: Path) -> None:
+    scenes = GENERATORS[name].write(tmp_path)
+    _, source = read_source(tmp_path)
+    assert {item.image_path.stem: item.split for item in source.items} == {s.stem: s.split for s in scenes}
+
+
+@every_format
+def test_items_travel_to_other_processes(name: str, tmp_path: Path) -> None:
+    GENERATORS[name].write(tmp_path)
+    _, source = read_source(tmp_path)
+    assert pickle.loads(pickle.dumps(source.items)) == source.items
+
+
+@every_format
+def test_picture_without_label_is_a_finding(name: str, tmp_path: Path) -> None:
+    generator = GENERATORS[name]
+    generator.write(tmp_path)
+    generator.lose_label(tmp_path, SCENE)
+    _, source = read_source(tmp_path, name)
+    assert [finding.file for finding in source.findings] == [tmp_path / generator.picture_path(SCENE)]
+    assert SCENE.stem not in {item.image_path.stem for item in source.items}
+
+
+@every_format
+def test_label_without_picture_is_a_finding(name: str, tmp_path: Path) -> None:
+    generator = GENERATORS[name]
+    generator.write(tmp_path)
+    (tmp_path / generator.picture_path(SCENE)).unlink()
+    _, source = read_source(tmp_path, name)
+    assert [finding.file.stem.removesuffix("_mask") for finding in source.findings] == [SCENE.stem]
+
+
+@every_format
+def test_label_of_another_size_is_a_finding(name: str, tmp_path: Path) -> None:
+    generator = GENERATORS[name]
+    generator.write(tmp_path)
+    write_jpeg(tmp_path / generator.picture_path(SCENE), np.zeros((HEIGHT, WIDTH + 1, 3), np.uint8))
+    found = load_all(tmp_path, name)[SCENE.stem]
+    assert isinstance(found, Finding)
+    assert f"{Size(HEIGHT, WIDTH)}" in found.reason
+    assert f"{Size(HEIGHT, WIDTH + 1)}" in found.reason
+
+
+@every_format
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.95])
+def test_cut_off_picture_is_a_finding(name: str, share: float, tmp_path: Path) -> None:
+    generator = GENERATORS[name]
+    generator.write(tmp_path)
+    path = tmp_path / generator.picture_path(SCENE)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    found = load_all(tmp_path, name)[SCENE.stem]
+    assert isinstance(found, Finding)
+    assert found.file == path
+
+
+@every_format
+def test_files_that_macos_leaves_behind_are_no_pictures(name: str, tmp_path: Path) -> None:
+    generator = GENERATORS[name]
+    generator.write(tmp_path)
+    path = tmp_path / generator.picture_path(SCENE)
+    path.with_name(f"._{path.name}").write_bytes(b"\0")
+    path.with_name(".DS_Store").write_bytes(b"\0")
+    _, source = read_source(tmp_path)
+    assert source.findings == ()
+
+
+def test_unknown_folder_names_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDatasetError) as error:
+        recognise_format(tmp_path)
+    for known in FORMATS.values():
+        assert known.description in str(error.value)
+
+
+def test_folder_of_two_formats_asks_for_the_format(tmp_path: Path) -> None:
+    write_png_masks(tmp_path)
+    GENERATORS["coco"].write(tmp_path)
+    with pytest.raises(InvalidDatasetError, match="png-masks or coco; say which one with --format"):
+        recognise_format(tmp_path)
+    assert read_source(tmp_path, "png-masks")[0] == "png-masks"
+
+
+def test_named_format_must_fit(tmp_path: Path) -> None:
+    write_png_masks(tmp_path)
+    with pytest.raises(InvalidDatasetError, match="is not coco; looked for"):
+        read_source(tmp_path, "coco")
+
+
+def test_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="use auto, png-masks, roboflow-png, coco"):
+        read_source(tmp_path, "nrrd")
+
+
+def test_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDatasetError, match="nowhere: is not a folder"):
+        recognise_format(tmp_path / "nowhere")
