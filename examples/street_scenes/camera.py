@@ -47,6 +47,10 @@ class Camera:
         """World x [H, W] and z [H, 1] of the ground, from a row under the horizon down to the last."""
         rows_H1 = np.arange(first_row, self.height_px, dtype=np.float32)[:, None]
         columns_1W = np.arange(self.width_px, dtype=np.float32)[None, :]
-        z_H1 = np.float32(self.focal_px * self.height_m) / np.maximum(rows_H1 - np.float32(self.horizon_px), np.float32(0.1))
-        x_HW = (columns_1W - np.float32(self.centre_px)) * (z_H1 / np.float32(self.focal_px)) - np.float32(self.bend_per_m) * z_H1**2
+        z_H1 = np.float32(self.focal_px * self.height_m) / np.maximum(
+            rows_H1 - np.float32(self.horizon_px), np.float32(0.1)
+        )
+        x_HW = (columns_1W - np.float32(self.centre_px)) * (z_H1 / np.float32(self.focal_px)) - np.float32(
+            self.bend_per_m
+        ) * z_H1**2
         return x_HW, z_H1

@@ -73,5 +73,7 @@ def measure_clearness(depth_m: float) -> float:
 
 def settle_labels(label_HW: Bytes) -> Bytes:
     """Labels per pixel where all samples in it agree; VOID on the seams, where a pixel shows more than one thing."""
-    samples_NHW = np.stack([label_HW[row::SAMPLES, column::SAMPLES] for row in range(SAMPLES) for column in range(SAMPLES)])
+    samples_NHW = np.stack(
+        [label_HW[row::SAMPLES, column::SAMPLES] for row in range(SAMPLES) for column in range(SAMPLES)]
+    )
     return np.where((samples_NHW == samples_NHW[0]).all(axis=0), samples_NHW[0], np.uint8(Label.VOID))

@@ -13,7 +13,10 @@ from .street import Street
 # Outlines from rear bumper over the roof to the front bumper, (run, height) in metres; run 0 is the rear.
 # The segments named are glass.
 _OUTLINES: dict[str, tuple[list[tuple[float, float]], tuple[int, ...]]] = {
-    "saloon": ([(0, 0.35), (0, 0.95), (0.75, 1.0), (1.25, 1.42), (2.6, 1.45), (3.3, 1.0), (4.3, 0.85), (4.4, 0.35)], (2, 4)),
+    "saloon": (
+        [(0, 0.35), (0, 0.95), (0.75, 1.0), (1.25, 1.42), (2.6, 1.45), (3.3, 1.0), (4.3, 0.85), (4.4, 0.35)],
+        (2, 4),
+    ),
     "hatchback": ([(0, 0.35), (0.05, 0.95), (0.4, 1.5), (2.3, 1.52), (2.95, 1.0), (3.7, 0.85), (3.8, 0.35)], (1, 3)),
     "off-roader": ([(0, 0.45), (0, 1.1), (0.2, 1.75), (2.7, 1.78), (3.3, 1.15), (4.3, 1.05), (4.4, 0.45)], (1, 3)),
     "van": ([(0, 0.4), (0, 1.3), (0.05, 2.05), (3.6, 2.1), (4.3, 1.3), (4.8, 1.0), (4.9, 0.4)], (1, 3)),
@@ -33,7 +36,9 @@ class Stand:
         """World points of (run, height, side), side to the right of the heading; run is measured from the middle."""
         run, up, side = points_N3.T
         forward_x, forward_z = np.sin(self.turn_rad), np.cos(self.turn_rad)
-        return np.column_stack([self.x_m + run * forward_x + side * forward_z, up, self.z_m + run * forward_z - side * forward_x])
+        return np.column_stack(
+            [self.x_m + run * forward_x + side * forward_z, up, self.z_m + run * forward_z - side * forward_x]
+        )
 
 
 def park_car(canvas: Canvas, street: Street, stand: Stand, rng: Generator) -> None:
@@ -45,7 +50,14 @@ def park_car(canvas: Canvas, street: Street, stand: Stand, rng: Generator) -> No
     for index in _sort_faces(street, stand, profile):
         is_glass = index in glass
         colour = pane if is_glass else scale(body, 0.8 if index in (0, len(profile) - 2) else 1.0)
-        _fill_face(canvas, street, stand, _span(profile, index), colour, sun=0.3 if is_glass else _face_sun(street, index, len(profile)))
+        _fill_face(
+            canvas,
+            street,
+            stand,
+            _span(profile, index),
+            colour,
+            sun=0.3 if is_glass else _face_sun(street, index, len(profile)),
+        )
     _close_sides(canvas, street, stand, profile, body)
     _light_lamps(canvas, street, stand, profile, rng)
 
@@ -73,7 +85,9 @@ def _face_sun(street: Street, index: int, count: int) -> float:
     return 0.45 if index in (0, count - 2) else max(0.4, street.light.fall((0, 1, 0)))
 
 
-def _fill_face(canvas: Canvas, street: Street, stand: Stand, points_N3: Floats, colour: Colour, *, sun: float, glow: float = 0.0) -> None:
+def _fill_face(
+    canvas: Canvas, street: Street, stand: Stand, points_N3: Floats, colour: Colour, *, sun: float, glow: float = 0.0
+) -> None:
     polygon = street.camera.project(stand.place(points_N3))
     canvas.fill([polygon], Ink(colour, Label.CAR, stand.z_m, sun, glow))
 
@@ -90,7 +104,9 @@ def _close_sides(canvas: Canvas, street: Street, stand: Stand, profile: Floats, 
         belt = float(profile[:, 1].max()) * 0.62
         window[:, :2] = window[:, :2] * (0.86, 0.93)
         window[:, 1] = np.maximum(window[:, 1], belt)
-        _fill_face(canvas, street, stand, window[window[:, 0].argsort()] if len(window) < 3 else window, (62, 72, 84), sun=0.3)
+        _fill_face(
+            canvas, street, stand, window[window[:, 0].argsort()] if len(window) < 3 else window, (62, 72, 84), sun=0.3
+        )
         for run in (profile[0, 0] * 0.62, profile[-1, 0] * 0.62):
             _fill_face(canvas, street, stand, _draw_wheel(float(run), side, 0.34), BLACK, sun=0.3)
             _fill_face(canvas, street, stand, _draw_wheel(float(run), side, 0.17), (150, 150, 154), sun=0.4)

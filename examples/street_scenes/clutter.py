@@ -45,8 +45,17 @@ def put_billboard(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: G
     _draw_trapeze(canvas, street, (x_m, z_m), (0.5, 1.65), (0.3, 2.05), scale(shown, 1.2))
 
 
-def _draw_trapeze(canvas: Canvas, street: Street, at_xz: tuple[float, float], low: tuple[float, float], high: tuple[float, float], colour: Colour) -> None:
+def _draw_trapeze(
+    canvas: Canvas,
+    street: Street,
+    at_xz: tuple[float, float],
+    low: tuple[float, float],
+    high: tuple[float, float],
+    colour: Colour,
+) -> None:
     """An upright shape, each end given as half width and height above the ground."""
     x, z = at_xz
-    corners = np.array([(x - low[0], low[1], z), (x + low[0], low[1], z), (x + high[0], high[1], z), (x - high[0], high[1], z)])
+    corners = np.array(
+        [(x - low[0], low[1], z), (x + low[0], low[1], z), (x + high[0], high[1], z), (x - high[0], high[1], z)]
+    )
     canvas.fill([street.camera.project(corners)], Ink(colour, Label.BACKGROUND, z, 0.5))

@@ -80,7 +80,10 @@ def _write_scene(out: Path, plan: Plan, task: Task) -> None:
     scene, quality = draw_task(plan, task)
     name = f"{task.split}_{task.number:04d}"
     image_BGR = cv2.cvtColor(scene.image_HWC, cv2.COLOR_RGB2BGR)
-    _write_picture(out / task.split / "images" / f"{name}.jpg", cv2.imencode(".jpg", image_BGR, (cv2.IMWRITE_JPEG_QUALITY, quality)))
+    _write_picture(
+        out / task.split / "images" / f"{name}.jpg",
+        cv2.imencode(".jpg", image_BGR, (cv2.IMWRITE_JPEG_QUALITY, quality)),
+    )
     _write_picture(out / task.split / "masks" / f"{name}.png", cv2.imencode(".png", scene.mask_HW))
 
 

@@ -53,7 +53,7 @@ class Front:
             canvas.fill(self.place(boxes), self.ink(colour, float(np.mean(boxes[:, 0])), glow))
 
 
-def build_house(canvas: Canvas, street: Street, front: Front, rng: Generator) -> None:
+def build_house(canvas: Canvas, front: Front, rng: Generator) -> None:
     """One house: wall, roof edge, windows, and a shop or a door."""
     wall = paint_wall(rng)
     slices = np.arange(0, front.length_m, 2.0)
@@ -102,7 +102,8 @@ def _crown(canvas: Canvas, front: Front, wall: Colour, rng: Generator) -> None:
 def _set_windows(canvas: Canvas, front: Front, floor_m: float, rng: Generator) -> None:
     spacing, width, height = rng.uniform(1.7, 2.9), rng.uniform(0.8, 1.3), rng.uniform(1.1, 1.7)
     run, rise = np.meshgrid(
-        np.arange(0.6, front.length_m - width - 0.2, spacing), np.arange(floor_m + 0.7, front.height_m - height - 0.4, floor_m)
+        np.arange(0.6, front.length_m - width - 0.2, spacing),
+        np.arange(floor_m + 0.7, front.height_m - height - 0.4, floor_m),
     )
     left, bottom = run.ravel(), rise.ravel()
     panes = np.column_stack([left, bottom, left + width, bottom + height])
@@ -121,14 +122,25 @@ def _open_shop(canvas: Canvas, front: Front, floor_m: float, rng: Generator) -> 
     length = front.length_m
     glow = 0.8 if rng.random() < front.street.light.lit_share * 1.3 else 0.0
     inside = LAMPLIGHT if glow else pick(rng, (GLASS, (70, 66, 60), (120, 130, 140)))
-    front.draw(canvas, np.array([[0.5, 0.5, length * 0.68, floor_m - 0.7], [length * 0.74, 0, length - 0.4, 2.2]]), inside, glow)
+    front.draw(
+        canvas,
+        np.array([[0.5, 0.5, length * 0.68, floor_m - 0.7], [length * 0.74, 0, length - 0.4, 2.2]]),
+        inside,
+        glow,
+    )
     goods = np.arange(0.7, length * 0.66 - 0.5, 0.9)
     heights = rng.uniform(0.4, 1.2, len(goods))
-    front.draw(canvas, np.column_stack([goods, 0 * goods + 0.55, goods + 0.6, 0.55 + heights]), paint_cloth(rng), glow * 0.5)
+    front.draw(
+        canvas, np.column_stack([goods, 0 * goods + 0.55, goods + 0.6, 0.55 + heights]), paint_cloth(rng), glow * 0.5
+    )
     board, stripe = pick(rng, VIVID), pick(rng, (WHITE, *VIVID))
     front.draw(canvas, np.array([[0.3, floor_m - 0.5, length - 0.3, floor_m + 0.1]]), board, glow * 0.4)
     letters = np.arange(1.0, length - 1.2, 0.45)
-    front.draw(canvas, np.column_stack([letters, 0 * letters + floor_m - 0.35, letters + 0.28, 0 * letters + floor_m - 0.05]), stripe)
+    front.draw(
+        canvas,
+        np.column_stack([letters, 0 * letters + floor_m - 0.35, letters + 0.28, 0 * letters + floor_m - 0.05]),
+        stripe,
+    )
 
 
 def _hang_door(canvas: Canvas, front: Front, rng: Generator) -> None:

@@ -49,7 +49,9 @@ def pick(rng: Generator, colours: tuple[Colour, ...]) -> Colour:
     return colours[int(rng.integers(len(colours)))]
 
 
-def mix_paint(rng: Generator, *, hue: tuple[float, float], saturation: tuple[float, float], value: tuple[float, float]) -> Colour:
+def mix_paint(
+    rng: Generator, *, hue: tuple[float, float], saturation: tuple[float, float], value: tuple[float, float]
+) -> Colour:
     """A colour from ranges of hue (in turns, may leave 0 to 1), saturation and value."""
     red, green, blue = colorsys.hsv_to_rgb(rng.uniform(*hue) % 1.0, rng.uniform(*saturation), rng.uniform(*value))
     return 255 * red, 255 * green, 255 * blue
@@ -77,7 +79,9 @@ def paint_wall(rng: Generator) -> Colour:
     """Plaster, brick, concrete, and now and then a green or sky-blue house."""
     if rng.random() < 0.15:
         return paint_stone(rng)
-    return mix_paint(rng, hue=(-0.05, 0.13) if rng.random() < 0.75 else (0.2, 0.65), saturation=(0.2, 0.55), value=(0.5, 0.9))
+    return mix_paint(
+        rng, hue=(-0.05, 0.13) if rng.random() < 0.75 else (0.2, 0.65), saturation=(0.2, 0.55), value=(0.5, 0.9)
+    )
 
 
 def paint_leaf(rng: Generator, season: str) -> Colour:

@@ -12,7 +12,7 @@ from .street import Street
 
 
 # A little broader than life, as drawn people are.
-_STOUT = 1.3
+_STOUT = 1.4
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Body:
 
 def draw_person(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Generator) -> None:
     """One person in a random pose and dress."""
-    body = Body(street, x_m, z_m, rng.uniform(1.5, 1.95), int(rng.choice((-1, 1))))
+    body = Body(street, x_m, z_m, rng.uniform(1.6, 2.0), int(rng.choice((-1, 1))))
     skin, top, bottom = pick(rng, SKIN), paint_cloth(rng), scale(paint_cloth(rng), 0.85)
     stride = rng.uniform(0.0, 0.12)
     _draw_legs(canvas, body, stride, bottom)
@@ -52,7 +52,9 @@ def draw_person(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Gen
 
 def _draw_legs(canvas: Canvas, body: Body, stride: float, cloth: Colour) -> None:
     for foot, shade in ((-stride - 0.035, 0.8), (stride + 0.035, 1.0)):
-        leg = np.array([(foot * 0.3 - 0.055, 0.5), (foot * 0.3 + 0.055, 0.5), (foot + 0.045, 0.03), (foot - 0.045, 0.03)])
+        leg = np.array(
+            [(foot * 0.3 - 0.055, 0.5), (foot * 0.3 + 0.055, 0.5), (foot + 0.045, 0.03), (foot - 0.045, 0.03)]
+        )
         body.paint(canvas, leg, scale(cloth, shade))
         shoe = np.array([(foot - 0.05, 0.0), (foot + 0.075, 0.0), (foot + 0.05, 0.05), (foot - 0.05, 0.05)])
         body.paint(canvas, shoe, (40, 36, 36), 0.3)

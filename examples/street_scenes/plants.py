@@ -12,9 +12,16 @@ from .street import Street
 def plant_tree(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Generator) -> None:
     """A broad tree or a fir; trunk and crown are both vegetation."""
     height = rng.uniform(3.8, 7.5)
-    trunk = mix_paint(rng, hue=(0.02, 0.12), saturation=(0.1, 0.45), value=(0.2, 0.45))
-    thick = rng.uniform(0.12, 0.22)
-    post = street.camera.project([(x_m - thick, 0, z_m), (x_m + thick, 0, z_m), (x_m + thick / 2, height * 0.6, z_m), (x_m - thick / 2, height * 0.6, z_m)])
+    trunk = mix_paint(rng, hue=(0.04, 0.1), saturation=(0.35, 0.6), value=(0.25, 0.45))
+    thick = rng.uniform(0.16, 0.26)
+    post = street.camera.project(
+        [
+            (x_m - thick, 0, z_m),
+            (x_m + thick, 0, z_m),
+            (x_m + thick / 2, height * 0.6, z_m),
+            (x_m - thick / 2, height * 0.6, z_m),
+        ]
+    )
     canvas.fill([post], Ink(trunk, Label.VEGETATION, z_m, 0.4))
     if rng.random() < 0.25:
         _stack_fir(canvas, street, (x_m, height, z_m), rng)
@@ -29,7 +36,9 @@ def plant_bush(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Gene
     grow_crown(canvas, street, (x_m, radius * 0.7, z_m), radius, rng)
 
 
-def grow_crown(canvas: Canvas, street: Street, centre_xyz: tuple[float, float, float], radius_m: float, rng: Generator) -> None:
+def grow_crown(
+    canvas: Canvas, street: Street, centre_xyz: tuple[float, float, float], radius_m: float, rng: Generator
+) -> None:
     """Tufts of leaves, dark inside and lighter towards the sun."""
     x, y, z = centre_xyz
     middle = street.camera.project((x, y, z))

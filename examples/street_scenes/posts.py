@@ -14,31 +14,56 @@ def raise_lamp(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Gene
     height, reach = rng.uniform(3.8, 5.0), -np.sign(x_m) * rng.uniform(0.7, 1.5)
     metal = paint_post(rng)
     raise_post(canvas, street, x_m, z_m, height_m=height, colour=metal)
-    arm = [(x_m, height - 0.25, z_m), (x_m + reach, height - 0.05, z_m), (x_m + reach, height + 0.2, z_m), (x_m, height + 0.05, z_m)]
+    arm = [
+        (x_m, height - 0.25, z_m),
+        (x_m + reach, height - 0.05, z_m),
+        (x_m + reach, height + 0.2, z_m),
+        (x_m, height + 0.05, z_m),
+    ]
     canvas.fill([street.camera.project(arm)], Ink(metal, Label.POLE, z_m))
-    head = [(x_m + reach * 0.7, height - 0.02, z_m), (x_m + reach * 1.25, height - 0.02, z_m), (x_m + reach * 1.2, height + 0.25, z_m), (x_m + reach * 0.75, height + 0.25, z_m)]
+    head = [
+        (x_m + reach * 0.7, height - 0.02, z_m),
+        (x_m + reach * 1.25, height - 0.02, z_m),
+        (x_m + reach * 1.2, height + 0.25, z_m),
+        (x_m + reach * 0.75, height + 0.25, z_m),
+    ]
     is_lit = street.light.lit_share > 0.2
-    canvas.fill([street.camera.project(head)], Ink(LAMPLIGHT if is_lit else scale(metal, 1.3), Label.POLE, z_m, glow=float(is_lit)))
+    canvas.fill(
+        [street.camera.project(head)],
+        Ink(LAMPLIGHT if is_lit else scale(metal, 1.3), Label.POLE, z_m, glow=float(is_lit)),
+    )
 
 
 def raise_mast(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Generator) -> None:
-    """A bare mast, or a wooden one with a crossbar."""
+    """A bare mast, or one with a crossbar."""
     height, colour = rng.uniform(4.2, 6.0), paint_post(rng)
     raise_post(canvas, street, x_m, z_m, height_m=height, colour=colour)
     if rng.random() < 0.6:
-        bar = [(x_m - 0.8, height - 0.7, z_m), (x_m + 0.8, height - 0.7, z_m), (x_m + 0.8, height - 0.4, z_m), (x_m - 0.8, height - 0.4, z_m)]
+        bar = [
+            (x_m - 0.8, height - 0.7, z_m),
+            (x_m + 0.8, height - 0.7, z_m),
+            (x_m + 0.8, height - 0.4, z_m),
+            (x_m - 0.8, height - 0.4, z_m),
+        ]
         canvas.fill([street.camera.project(bar)], Ink(colour, Label.POLE, z_m))
 
 
 def raise_sign(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Generator) -> None:
     """A traffic sign on its post."""
-    height, radius = rng.uniform(2.3, 2.9), rng.uniform(0.5, 0.72)
+    height, radius = rng.uniform(2.3, 2.9), rng.uniform(0.55, 0.78)
     raise_post(canvas, street, x_m, z_m, height_m=height, colour=paint_post(rng))
     corners = int(rng.choice((3, 4, 4, 8, 20, 20)))
     rim, face = _choose_plate(rng)
     for size, colour in ((1.0, rim), (0.76, face)):
         _hang_plate(canvas, street, (x_m, height, z_m), (radius * size, corners), colour)
-    mark = np.array([(x_m - 0.1, height - radius * 0.4, z_m), (x_m + 0.1, height - radius * 0.4, z_m), (x_m + 0.1, height + radius * 0.3, z_m), (x_m - 0.1, height + radius * 0.3, z_m)])
+    mark = np.array(
+        [
+            (x_m - 0.1, height - radius * 0.4, z_m),
+            (x_m + 0.1, height - radius * 0.4, z_m),
+            (x_m + 0.1, height + radius * 0.3, z_m),
+            (x_m - 0.1, height + radius * 0.3, z_m),
+        ]
+    )
     canvas.fill([street.camera.project(mark)], Ink(pick(rng, (BLACK, rim, WHITE)), Label.SIGN, z_m))
 
 
@@ -46,7 +71,12 @@ def raise_traffic_light(canvas: Canvas, street: Street, x_m: float, z_m: float, 
     """Three lamps in a box on a post; one is lit."""
     height = rng.uniform(2.9, 3.5)
     raise_post(canvas, street, x_m, z_m, height_m=height - 0.5, colour=paint_post(rng))
-    case = [(x_m - 0.36, height - 1.2, z_m), (x_m + 0.36, height - 1.2, z_m), (x_m + 0.36, height + 0.4, z_m), (x_m - 0.36, height + 0.4, z_m)]
+    case = [
+        (x_m - 0.36, height - 1.2, z_m),
+        (x_m + 0.36, height - 1.2, z_m),
+        (x_m + 0.36, height + 0.4, z_m),
+        (x_m - 0.36, height + 0.4, z_m),
+    ]
     canvas.fill([street.camera.project(case)], Ink(pick(rng, (BLACK, (44, 60, 52), (190, 160, 50))), Label.SIGN, z_m))
     lit = int(rng.integers(3))
     for lamp, colour in enumerate(((236, 48, 40), (244, 190, 50), (60, 208, 120))):
@@ -56,8 +86,15 @@ def raise_traffic_light(canvas: Canvas, street: Street, x_m: float, z_m: float, 
 
 def raise_post(canvas: Canvas, street: Street, x_m: float, z_m: float, *, height_m: float, colour: Colour) -> None:
     """A post with a lit and a dark side."""
-    half = 0.15
-    dark = street.camera.project([(x_m - half, 0, z_m), (x_m + half, 0, z_m), (x_m + half * 0.8, height_m, z_m), (x_m - half * 0.8, height_m, z_m)])
+    half = 0.18
+    dark = street.camera.project(
+        [
+            (x_m - half, 0, z_m),
+            (x_m + half, 0, z_m),
+            (x_m + half * 0.8, height_m, z_m),
+            (x_m - half * 0.8, height_m, z_m),
+        ]
+    )
     bright = dark.copy()
     towards = 0 if street.light.towards_sun[0] < 0 else 1
     bright[[1 - towards, 2 + towards], 0] = (dark[[0, 3], 0] + dark[[1, 2], 0]) / 2
@@ -66,10 +103,10 @@ def raise_post(canvas: Canvas, street: Street, x_m: float, z_m: float, *, height
 
 
 def paint_post(rng: Generator) -> Colour:
-    """Galvanised, painted green or black, or weathered wood."""
-    if rng.random() < 0.5:
-        return mix_paint(rng, hue=(0.5, 0.7), saturation=(0.0, 0.12), value=(0.3, 0.75))
-    return pick(rng, ((40, 60, 52), (38, 40, 46), (112, 84, 62), (168, 160, 140), (120, 50, 44)))
+    """Galvanised, or painted dark or cream."""
+    if rng.random() < 0.6:
+        return mix_paint(rng, hue=(0.5, 0.7), saturation=(0.0, 0.12), value=(0.5, 0.85))
+    return pick(rng, ((40, 60, 52), (38, 40, 46), (184, 178, 160), (60, 70, 92)))
 
 
 def _choose_plate(rng: Generator) -> tuple[Colour, Colour]:
@@ -85,7 +122,9 @@ def _choose_plate(rng: Generator) -> tuple[Colour, Colour]:
     return rim, scale(face, rng.uniform(0.85, 1.05))
 
 
-def _hang_plate(canvas: Canvas, street: Street, centre_xyz: tuple[float, float, float], form: tuple[float, int], colour: Colour) -> None:
+def _hang_plate(
+    canvas: Canvas, street: Street, centre_xyz: tuple[float, float, float], form: tuple[float, int], colour: Colour
+) -> None:
     (x, y, z), (radius, corners) = centre_xyz, form
     start = np.pi / 2 if corners == 3 else np.pi / corners
     canvas.fill([street.camera.project(_draw_disc(x, y, z, radius, corners, start))], Ink(colour, Label.SIGN, z))

@@ -53,7 +53,12 @@ def draw_scene(rng: Generator, *, width_px: int, height_px: int) -> Scene:
     canvas = open_canvas(height_px * SAMPLES, width_px * SAMPLES)
     paint_sky(canvas, street, rng)
     lay_ground(canvas, street, rng)
-    things = [*_row_houses(street, rng), *_line_sidewalks(street, rng), *_drive_cars(street, rng), *_cross_road(street, rng)]
+    things = [
+        *_row_houses(street, rng),
+        *_line_sidewalks(street, rng),
+        *_drive_cars(street, rng),
+        *_cross_road(street, rng),
+    ]
     cast_shadows(canvas, street, [thing.box for thing in things])
     for thing in sorted(things, key=lambda thing: -thing.depth_m):
         thing.draw(canvas, rng)
@@ -76,19 +81,21 @@ def _row_houses(street: Street, rng: Generator) -> list[Thing]:
             if is_park or rng.random() < 0.15:
                 things += _plant_garden(street, side * (abs(wall_m) + 1.5), (z, z + length), rng)
             else:
-                things.append(_plan_house(street, wall_m + side * rng.uniform(0, 0.8), (z, z + length), rng))
+                things.append(_plan_house(street, wall_m, (z, z + length), rng))
             z += length + (rng.uniform(0.5, 2.5) if rng.random() < 0.3 else 0)
-    return things + (_close_street(street, rng) if rng.random() < 0.35 else [])
+    return things + (_close_street(street, rng) if rng.random() < 0.6 else [])
 
 
 def _plan_house(street: Street, wall_m: float, z_m: tuple[float, float], rng: Generator) -> Thing:
     side, height = float(np.sign(wall_m)), rng.uniform(4.5, 12.5)
-    front = Front(street, (wall_m, 0.0, z_m[0]), (0.0, 1.0), z_m[1] - z_m[0], height, street.light.fall((-side, 0.0, 0.0)))
+    front = Front(
+        street, (wall_m, 0.0, z_m[0]), (0.0, 1.0), z_m[1] - z_m[0], height, street.light.fall((-side, 0.0, 0.0))
+    )
     flank = Front(street, (wall_m, 0.0, z_m[0]), (side, 0.0), 7.0, height, street.light.fall((0.0, 0.0, -1.0)))
 
     def draw(canvas: Canvas, rng: Generator) -> None:
-        build_house(canvas, street, flank, rng)
-        build_house(canvas, street, front, rng)
+        build_house(canvas, flank, rng)
+        build_house(canvas, front, rng)
 
     x_m = (wall_m, wall_m + side * 7)
     return Thing(z_m[1], draw, Box((min(x_m), max(x_m)), (0.0, height), z_m))
@@ -100,15 +107,17 @@ def _close_street(street: Street, rng: Generator) -> list[Thing]:
     x = -45.0
     while x < 45:
         length, height = rng.uniform(7, 12), rng.uniform(6, 15)
-        front = Front(street, (x, 0.0, street.end_m + 8), (1.0, 0.0), length, height, street.light.fall((0.0, 0.0, -1.0)))
+        front = Front(
+            street, (x, 0.0, street.end_m + 8), (1.0, 0.0), length, height, street.light.fall((0.0, 0.0, -1.0))
+        )
         box = Box((x, x + length), (0.0, height), (street.end_m + 8, street.end_m + 16))
-        things.append(Thing(street.end_m + 8, partial(_build_front, street, front), box))
+        things.append(Thing(street.end_m + 8, partial(_build_front, front), box))
         x += length
     return things
 
 
-def _build_front(street: Street, front: Front, canvas: Canvas, rng: Generator) -> None:
-    build_house(canvas, street, front, rng)
+def _build_front(front: Front, canvas: Canvas, rng: Generator) -> None:
+    build_house(canvas, front, rng)
 
 
 def _plant_garden(street: Street, x_m: float, z_m: tuple[float, float], rng: Generator) -> list[Thing]:
@@ -144,12 +153,12 @@ def _line_sidewalks(street: Street, rng: Generator) -> list[Thing]:
     odds = np.array([row[1] for row in _SIDEWALK])
     for kerb_m, wall_m in ((street.left_m, street.walk_left_m), (street.right_m, street.walk_right_m)):
         z = rng.uniform(4.5, 7)
-        while z < 17:
+        while z < 15:
             place, _, share, half, high = _SIDEWALK[int(rng.choice(len(_SIDEWALK), p=odds / odds.sum()))]
-            if not street.is_open(z) and not (place is draw_person and z > 13):
+            if not street.is_open(z) and not (place is draw_person and z > 11.5):
                 x = kerb_m + (wall_m - kerb_m) * rng.uniform(*share)
                 things.append(_stand(street, place, x, z, stand_box(x, z, half_m=half, high_m=high)))
-            z += rng.uniform(1.0, 2.4) + z * 0.06
+            z += rng.uniform(1.2, 2.6) + z * 0.07
     return things
 
 
@@ -157,7 +166,7 @@ def _cross_road(street: Street, rng: Generator) -> list[Thing]:
     """People and cones on the road."""
     things: list[Thing] = []
     for _ in range(rng.integers(0, 3)):
-        x, z = rng.uniform(street.left_m, street.right_m), rng.uniform(6.5, 12)
+        x, z = rng.uniform(street.left_m, street.right_m), rng.uniform(6, 11)
         place = draw_person if rng.random() < 0.75 else put_cone
         things.append(_stand(street, place, x, z, stand_box(x, z, half_m=0.2, high_m=1.5)))
     return things
@@ -177,8 +186,13 @@ def _drive_cars(street: Street, rng: Generator) -> list[Thing]:
     lanes += [(street.left_m / 2 + 0.4, np.pi, 0.25)] if street.left_m < -4.6 else []
     for x, turn, share in lanes:
         z = rng.uniform(6.5, 11)
-        while z < 27:
-            if rng.random() < share and not street.is_open(z) and not street.is_open(z + 2) and not street.is_open(z - 2):
+        while z < 24:
+            if (
+                rng.random() < share
+                and not street.is_open(z)
+                and not street.is_open(z + 2)
+                and not street.is_open(z - 2)
+            ):
                 stands.append(Stand(x + rng.uniform(-0.15, 0.15), z, turn + rng.normal(0, 0.03)))
             z += rng.uniform(5.4, 8.5)
     if street.side_road_m is not None and rng.random() < 0.6:

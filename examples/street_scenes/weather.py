@@ -40,7 +40,7 @@ def choose_weather(street: Street, rng: Generator) -> Weather:
     """Weather that the season allows."""
     kind = rng.random()
     if street.season == "winter" and kind < 0.55:
-        return Weather(rng.uniform(80, 160), flakes=int(rng.integers(0, 260)), cover=rng.uniform(0.3, 0.7))
+        return Weather(rng.uniform(80, 160), flakes=int(rng.integers(0, 260)), cover=rng.uniform(0.3, 0.6))
     if kind < 0.12:
         return Weather(rng.uniform(40, 70))
     if kind < 0.34:
@@ -97,7 +97,9 @@ def _mirror(image_HWC: Image, label_HW: NDArray[np.uint8], street: Street, wetne
     mirror_HWC = cv2.GaussianBlur(image_HWC[rows], (0, 0), sigmaX=1.5, sigmaY=5)
     wet_HW = np.clip(spread_noise(rng, label_HW.shape, (12, 5)) + 0.5, 0, 1) * (label_HW == Label.ROAD)
     share_HW1 = (0.5 * wetness * wet_HW)[..., None]
-    return np.asarray(image_HWC * (1 - share_HW1) * (1 - 0.2 * wetness * (share_HW1 > 0)) + mirror_HWC * share_HW1, np.float32)
+    return np.asarray(
+        image_HWC * (1 - share_HW1) * (1 - 0.2 * wetness * (share_HW1 > 0)) + mirror_HWC * share_HW1, np.float32
+    )
 
 
 def _fog_in(image_HWC: Image, clear_HW: Image, street: Street, sight_m: float) -> Image:

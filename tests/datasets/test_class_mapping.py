@@ -27,7 +27,7 @@ def test_background_is_0_by_any_of_its_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["void", "Ignore", "__ignore__", "Unlabelled", "unlabeled", "don't care", "don’t care"]
+    "name", ["void", "Ignore", "__ignore__", "Unlabelled", "unlabeled", "don't care", "don\u2019t care"]
 )
 def test_void_is_255_by_any_of_its_names(name: str) -> None:
     assert ids({0: name, 1: "road"}) == {0: 255, 1: 1}

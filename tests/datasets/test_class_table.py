@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     [
         "Pixel Value, Class\n0, road\n1, traffic sign",
         "1,traffic sign\n0,road\n",
+        'Pixel Value, Class\n0, "road"\n1, "traffic sign"\n',
         "\ufeffPixel Value;Class\r\n0;road\r\n\r\n1;traffic sign\r\n",
         'id,name,note\n0,"road",\n1,traffic sign,\n',
     ],

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.datasets.generated import coco_document, draw_scenes, write_coco, write_jpeg, write_json
 
 from atrous.core.errors import InvalidDatasetError
 from atrous.datasets.class_mapping import map_classes
 from atrous.datasets.findings import Finding
 from atrous.datasets.formats import read_source
 from atrous.datasets.labels import LabelledPicture, load_labelled_picture
+from tests.datasets.generated import coco_document, draw_scenes, write_coco, write_jpeg, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path

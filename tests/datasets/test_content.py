@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from tests.datasets.generated import write_jpeg, write_png
 
 from atrous.bundle.picture import decode_picture
 from atrous.core.errors import InvalidDatasetError
 from atrous.datasets.content import Sample, count_class_pixels, load_sample
 from atrous.datasets.splits import Split
+from tests.datasets.generated import write_jpeg, write_png
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.datasets.generated import CLASS_NAMES, GENERATORS, HEIGHT, WIDTH, draw_scenes, write_jpeg, write_png_masks
 
 from atrous.core.errors import InvalidDatasetError, InvalidInputError
 from atrous.core.sizes import Size
@@ -15,6 +14,7 @@ from atrous.datasets.class_mapping import map_classes
 from atrous.datasets.findings import Finding
 from atrous.datasets.formats import FORMATS, read_source, recognise_format
 from atrous.datasets.labels import LabelledPicture, load_labelled_picture
+from tests.datasets.generated import CLASS_NAMES, GENERATORS, HEIGHT, WIDTH, draw_scenes, write_jpeg, write_png_masks
 
 if TYPE_CHECKING:
     from pathlib import Path

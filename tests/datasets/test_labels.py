@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
-from tests.datasets.generated import write_jpeg, write_png
 
 from atrous.core.sizes import Size
 from atrous.datasets.class_mapping import map_classes
@@ -14,6 +13,7 @@ from atrous.datasets.findings import Finding
 from atrous.datasets.labels import LabelledPicture, load_labelled_picture
 from atrous.datasets.mask_file import MaskFile
 from atrous.datasets.source import SourceItem
+from tests.datasets.generated import write_jpeg, write_png
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
-from tests.datasets.generated import write_jpeg, write_png
 
 from atrous.core.sizes import Size
 from atrous.datasets.findings import Finding
 from atrous.datasets.mask_file import MaskFile
 from atrous.datasets.source import LabelValues
+from tests.datasets.generated import write_jpeg, write_png
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
-from tests.datasets.generated import run_lengths
 
 from atrous.core.sizes import Size
 from atrous.datasets.findings import Finding
 from atrous.datasets.outlines import Outline, OutlineLabel
 from atrous.datasets.source import LabelValues
+from tests.datasets.generated import run_lengths
 
 SIZE = Size(20, 30)
 
@@ -49,6 +49,7 @@ def test_polygons_of_one_object_are_united() -> None:
     assert (values_HW == 1).sum() == 9 + 9 - 1
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
 def test_polygons_are_rasterised_as_by_pycocotools_on_the_whole_picture() -> None:
     rng = np.random.default_rng(0)
     for _ in range(300):

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.datasets.generated import write_jpeg, write_png
 
 from atrous.core.errors import InvalidDatasetError
 from atrous.datasets.formats import read_source
 from atrous.datasets.mask_file import MaskFile
 from atrous.datasets.splits import Split
+from tests.datasets.generated import write_jpeg, write_png
 
 if TYPE_CHECKING:
     from pathlib import Path

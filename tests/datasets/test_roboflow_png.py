@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.datasets.generated import write_jpeg, write_png, write_roboflow_png
 
 from atrous.core.errors import InvalidDatasetError
 from atrous.datasets.formats import read_source
 from atrous.datasets.splits import source_stem
+from tests.datasets.generated import write_jpeg, write_png, write_roboflow_png
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,21 @@ from atrous.core.sizes import Size
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Headers are measured here and judged by limits of our own; Pillow's would warn, then refuse, at sizes of its choice.
+Image.MAX_IMAGE_PIXELS = None
+
 DEFAULT_MAX_PIXELS = 100_000_000
+# What Pillow's readers raise on damaged files, AVIF's RuntimeError among them.
+UNREADABLE = (
+    UnidentifiedImageError,
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    OverflowError,
+    RuntimeError,
+)
 
 
 def decode_picture(data: bytes, *, auto_orient: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArray[np.uint8]:
@@ -58,12 +72,9 @@ def read_picture_size(data: bytes) -> Size:
     if not data:
         raise InvalidImageError("the picture is empty; send the bytes of a JPEG, PNG, WebP or TIFF")
     try:
-        # A bomb is measured, not opened: our own limit decides, so Pillow's warning is of no use.
         with Image.open(io.BytesIO(data)) as header:
             width, height = header.size
-    except Image.DecompressionBombError as error:
-        raise TooLargeError("the picture has more pixels than any limit allows") from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, TypeError, OverflowError) as error:
+    except UNREADABLE as error:
         raise InvalidImageError("the data is not a picture; send a JPEG, PNG, WebP or TIFF") from error
     return Size(height=height, width=width)
 

@@ -10,6 +10,7 @@ AtrousError
 ├── NotFoundError            404, exit 3   nothing of that name
 ├── ConflictError            409, exit 5   it exists already, or its state forbids this
 ├── UnavailableError         503, exit 6   cannot be had now; the same request may succeed later
+├── BrokenModelError         500, exit 9   a published model that cannot be used; the operator must mend it
 ├── MissingExtraError        501, exit 7   this installation lacks an optional part
 ├── StorageError             507, exit 8   the disk refused a write
 └── StoppedError                  exit 130 a person stopped the work; it can be resumed
@@ -76,6 +77,13 @@ class UnavailableError(AtrousError):
 
     status = 503
     exit_code = 6
+
+
+class BrokenModelError(AtrousError):
+    """A published model whose bundle cannot be used; the caller cannot mend it, and asking again does not help."""
+
+    status = 500
+    exit_code = 9
 
 
 class MissingExtraError(AtrousError):

@@ -8,6 +8,36 @@ from dataclasses import dataclass
 from atrous.core.errors import InvalidInputError
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
+# First parts of paths that mean something else, here or at the stock server: a project or workspace of such a name
+# could never be called.
+RESERVED_SLUGS = frozenset(
+    [
+        "_next",
+        "api",
+        "assets",
+        "build",
+        "clear_cache",
+        "device",
+        "docs",
+        "healthz",
+        "infer",
+        "inference_pipelines",
+        "info",
+        "initialise_webrtc_worker",
+        "logs",
+        "metrics",
+        "model",
+        "notebook",
+        "openapi.json",
+        "readiness",
+        "redoc",
+        "start",
+        "static",
+        "ui",
+        "webrtc",
+        "workflows",
+    ]
+)
 
 
 def check_slug(text: str, what: str) -> str:
@@ -15,13 +45,15 @@ def check_slug(text: str, what: str) -> str:
 
     Raises:
         InvalidInputError: unless it has 1 to 64 lower-case letters, digits, `-` or `_` and starts and ends with a
-            letter or digit.
+            letter or digit; or if it is reserved.
     """
     if not SLUG.fullmatch(text):
         raise InvalidInputError(
             f"{what} {text!r}: use 1 to 64 lower-case letters, digits, '-' or '_', starting and ending with a letter "
             "or digit"
         )
+    if text in RESERVED_SLUGS:
+        raise InvalidInputError(f"{what} {text!r}: is a path of the server's own; choose another name")
     return text
 
 

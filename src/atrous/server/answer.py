@@ -13,12 +13,11 @@ import numpy as np
 import orjson
 
 from atrous.bundle.layout import WEIGHTS_ONNX
-from atrous.core.errors import InvalidBundleError
+from atrous.core.errors import BrokenModelError, InvalidBundleError
 from atrous.runtime.decode import Prediction, apply_threshold, confidence_levels
 from atrous.runtime.overlay import draw_overlay
 from atrous.runtime.png import encode_grey_png
 from atrous.server.images import decode_image
-from atrous.server.pool import BrokenModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

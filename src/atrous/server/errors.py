@@ -43,7 +43,7 @@ async def _answer_atrous_error(_: Request, raised: Exception) -> Response:
     elif error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     elif error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("operator needed", extra={"reason": str(error), "status": error.status})
+        logger.error("operator needed: %s", error, extra={"status": error.status})
     return error_response(error.status, {"message": str(error)}, headers)
 
 

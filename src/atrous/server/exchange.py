@@ -54,10 +54,11 @@ class Exchange:
         except ClientDisconnect:
             status = CALLER_LEFT
         except Exception:
-            logger.exception("request failed", extra={"request_id": marks["x-request-id"]})
+            request_id = marks["x-request-id"]
+            logger.exception("request failed: %s", request_id, extra={"request_id": request_id})
             if status:
                 raise
-            content = {"message": "Internal error.", "id": marks["x-request-id"]}
+            content = {"message": "Internal error.", "id": request_id}
             await error_response(500, content)(scope, receive, send_marked)
         finally:
             _log_access(scope, status, time.perf_counter() - started, marks["x-request-id"])

@@ -33,7 +33,7 @@ def find_workspace(service: Service, secret: str | None) -> str:
         return authenticate(service.ports, secret).workspace
     workspaces = service.ports.store.list_workspaces()
     if not workspaces:
-        raise UnavailableError("this server has no workspace yet; make one with `atrous workspace create`")
+        raise UnavailableError("this server has no workspace yet; start it with `atrous serve`, which makes one")
     return workspaces[0]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from atrous.core.errors import AtrousError, InvalidBundleError, NotFoundError
+from atrous.core.errors import BrokenModelError, InvalidBundleError, NotFoundError
 from atrous.runtime.engine import Engine, load_engine
 
 if TYPE_CHECKING:
@@ -23,13 +23,6 @@ logger = logging.getLogger(__name__)
 LOADING_THREADS = 2
 
 ModelKey = tuple[str, str]
-
-
-class BrokenModelError(AtrousError):
-    """A published model whose bundle cannot be used.
-
-    Its status is 500: the caller cannot mend it, and unlike a 503 it is not sent again by the clients.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +96,7 @@ class ModelPool:
         except (InvalidBundleError, NotFoundError) as error:
             raise BrokenModelError(f"model {model.workspace}/{model.slug} cannot be loaded: {error}") from error
         load_time_s = time.perf_counter() - started
-        logger.info("model loaded", extra={"model": f"{model.workspace}/{model.slug}", "load_time_s": load_time_s})
+        logger.info("model loaded: %s/%s", model.workspace, model.slug, extra={"load_time_s": load_time_s})
         return LoadedModel(model, engine, load_time_s)
 
     def _settle(self, key: ModelKey, load: Future[LoadedModel]) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from atrous.core.errors import InvalidInputError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD_REVISION = "0001"
@@ -28,13 +28,13 @@ class SqlTable:
         self._writer = engine.execution_options(writes=True)
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
+    def _write(self) -> Generator[Connection]:
         """A transaction that is committed as a whole or not at all."""
         with _translated(self._engine), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
-    def _read(self) -> Iterator[Connection]:
+    def _read(self) -> Generator[Connection]:
         with _translated(self._engine), self._engine.begin() as connection:
             yield connection
 
@@ -95,7 +95,7 @@ def _migrate(connection: Connection, path: Path) -> None:
 
 
 @contextmanager
-def _translated(engine: Engine) -> Iterator[None]:
+def _translated(engine: Engine) -> Generator[None]:
     try:
         yield
     except OperationalError as error:

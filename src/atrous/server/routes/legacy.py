@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from atrous.core.errors import NotFoundError
+from atrous.core.ids import RESERVED_SLUGS
 from atrous.server.answer import Wish, answer_picture, draw_picture, encode_json, model_headers
 from atrous.server.confidence import DEFAULT, threshold_of_query
 from atrous.server.images import OFF, bad_image, check_image_type, read_body
@@ -21,36 +22,6 @@ from atrous.workspace.models import find_model
 from atrous.workspace.records import Model
 
 router = APIRouter(tags=["prediction"])
-
-# First parts of paths that mean something else, here or at the stock server; no project is looked up under them.
-RESERVED = frozenset(
-    {
-        "_next",
-        "api",
-        "assets",
-        "build",
-        "clear_cache",
-        "device",
-        "docs",
-        "healthz",
-        "infer",
-        "inference_pipelines",
-        "info",
-        "initialise_webrtc_worker",
-        "logs",
-        "metrics",
-        "model",
-        "notebook",
-        "openapi.json",
-        "readiness",
-        "redoc",
-        "start",
-        "static",
-        "ui",
-        "webrtc",
-        "workflows",
-    }
-)
 
 
 class LegacyQuery(BaseModel):
@@ -81,7 +52,7 @@ async def infer_legacy(
     The body is base64 text or the bytes of a picture, whatever its content type says, or a form whose field `file`
     holds the picture. `format=image` answers with a JPEG of the picture under its label mask.
     """
-    if project in RESERVED:
+    if project in RESERVED_SLUGS:
         raise NotFoundError(f"/{project}/{version}: this server has no such path; see /docs")
     service = service_of(request)
     model_id = f"{project}/{version}"
