@@ -45,12 +45,8 @@ class Camera:
 
     def locate_ground(self, first_row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """World x [H, W] and z [H, 1] of the ground, from a row under the horizon down to the last."""
-        rows_H1 = np.arange(first_row, self.height_px, dtype=np.float32)[:, None]
-        columns_1W = np.arange(self.width_px, dtype=np.float32)[None, :]
-        z_H1 = np.float32(self.focal_px * self.height_m) / np.maximum(
-            rows_H1 - np.float32(self.horizon_px), np.float32(0.1)
-        )
-        x_HW = (columns_1W - np.float32(self.centre_px)) * (z_H1 / np.float32(self.focal_px)) - np.float32(
-            self.bend_per_m
-        ) * z_H1**2
-        return x_HW, z_H1
+        below_H1 = np.arange(first_row, self.height_px)[:, None] - self.horizon_px
+        z_H1 = self.focal_px * self.height_m / np.maximum(below_H1, 0.1)
+        aside_1W = (np.arange(self.width_px)[None, :] - self.centre_px) / self.focal_px
+        x_HW = aside_1W.astype(np.float32) * z_H1.astype(np.float32)
+        return x_HW - (self.bend_per_m * z_H1**2).astype(np.float32), z_H1.astype(np.float32)

@@ -26,7 +26,7 @@ _HALF_WIDTH_M = 0.9
 
 @dataclass(frozen=True)
 class Stand:
-    """Where a car's rear stands and which way it heads; forward and sideways are unit vectors (x, z)."""
+    """Where a car's middle stands and which way it heads: 0 is away from the camera, turning to the right."""
 
     x_m: float
     z_m: float
@@ -50,14 +50,8 @@ def park_car(canvas: Canvas, street: Street, stand: Stand, rng: Generator) -> No
     for index in _sort_faces(street, stand, profile):
         is_glass = index in glass
         colour = pane if is_glass else scale(body, 0.8 if index in (0, len(profile) - 2) else 1.0)
-        _fill_face(
-            canvas,
-            street,
-            stand,
-            _span(profile, index),
-            colour,
-            sun=0.3 if is_glass else _face_sun(street, index, len(profile)),
-        )
+        sun = 0.3 if is_glass else _catch_sun(street, index, len(profile))
+        _fill_face(canvas, street, stand, _span(profile, index), colour, sun=sun)
     _close_sides(canvas, street, stand, profile, body)
     _light_lamps(canvas, street, stand, profile, rng)
 
@@ -81,7 +75,7 @@ def _sort_faces(street: Street, stand: Stand, profile: Floats) -> list[int]:
     return [index for _, index in sorted(seen, reverse=True)]
 
 
-def _face_sun(street: Street, index: int, count: int) -> float:
+def _catch_sun(street: Street, index: int, count: int) -> float:
     return 0.45 if index in (0, count - 2) else max(0.4, street.light.fall((0, 1, 0)))
 
 
@@ -100,20 +94,21 @@ def _close_sides(canvas: Canvas, street: Street, stand: Stand, profile: Floats, 
             continue
         wall = np.column_stack([profile, np.full(len(profile), side)])
         _fill_face(canvas, street, stand, wall, scale(body, 0.9), sun=0.5)
-        window = wall[1:-1].copy()
+        window = wall[1:-1] * (0.86, 0.93, 1.0)
         belt = float(profile[:, 1].max()) * 0.62
-        window[:, :2] = window[:, :2] * (0.86, 0.93)
         window[:, 1] = np.maximum(window[:, 1], belt)
-        _fill_face(
-            canvas, street, stand, window[window[:, 0].argsort()] if len(window) < 3 else window, (62, 72, 84), sun=0.3
-        )
-        for run in (profile[0, 0] * 0.62, profile[-1, 0] * 0.62):
-            _fill_face(canvas, street, stand, _draw_wheel(float(run), side, 0.34), BLACK, sun=0.3)
-            _fill_face(canvas, street, stand, _draw_wheel(float(run), side, 0.17), (150, 150, 154), sun=0.4)
+        _fill_face(canvas, street, stand, window, (62, 72, 84), sun=0.3)
+        for run in _find_axles(profile):
+            _fill_face(canvas, street, stand, _draw_wheel(run, side, 0.34), BLACK, sun=0.3)
+            _fill_face(canvas, street, stand, _draw_wheel(run, side, 0.17), (150, 150, 154), sun=0.4)
+
+
+def _find_axles(profile: Floats) -> tuple[float, float]:
+    return float(profile[0, 0]) * 0.62, float(profile[-1, 0]) * 0.62
 
 
 def _roll_wheels(canvas: Canvas, street: Street, stand: Stand, profile: Floats) -> None:
-    for run in (profile[0, 0] * 0.62, profile[-1, 0] * 0.62):
+    for run in _find_axles(profile):
         for left in (-_HALF_WIDTH_M, _HALF_WIDTH_M - 0.25):
             tread = np.array([(run, 0, left), (run, 0, left + 0.25), (run, 0.6, left + 0.25), (run, 0.6, left)])
             _fill_face(canvas, street, stand, tread, BLACK, sun=0.1)

@@ -9,6 +9,8 @@ from .canvas import HAZE_LENGTH_M, Canvas, Ink
 from .palette import WHITE, Colour, Label, mix_paint, paint_leaf, paint_paving, paint_stone, pick, scale
 from .street import SIDE_ROAD_M, Street
 
+Range = tuple[float, float]
+
 FAR_M = 160.0
 _SLICES_M = np.array([0.7, 1.5, 2.5, 4, 6, 9, 13, 18, 25, 35, 50, 75, 110, FAR_M])
 _TILE_PX = 256
@@ -19,12 +21,14 @@ def lay_ground(canvas: Canvas, street: Street, rng: Generator) -> None:
     _lay_lawn(canvas, street, rng)
     road = paint_stone(rng)
     walk = paint_paving(rng, road)
-    _lay_strip(canvas, street, street.walk_left_m, street.left_m, walk, Label.SIDEWALK)
-    _lay_strip(canvas, street, street.right_m, street.walk_right_m, walk, Label.SIDEWALK)
+    _lay_strip(canvas, street, street.walk_left_m, street.left_m, walk, label=Label.SIDEWALK)
+    _lay_strip(canvas, street, street.right_m, street.walk_right_m, walk, label=Label.SIDEWALK)
     _lay_paving(canvas, street, scale(walk, rng.uniform(0.75, 1.2)))
-    _lay_strip(canvas, street, street.left_m, street.right_m, road, Label.ROAD)
+    _lay_strip(canvas, street, street.left_m, street.right_m, road, label=Label.ROAD)
     if street.side_road_m is not None:
-        _lay_slab(canvas, street, (-60, 60), (street.side_road_m, street.side_road_m + SIDE_ROAD_M), road, Label.ROAD)
+        _lay_slab(
+            canvas, street, (-60, 60), (street.side_road_m, street.side_road_m + SIDE_ROAD_M), road, label=Label.ROAD
+        )
     _lay_kerbs(canvas, street, scale(walk, rng.uniform(0.7, 1.35)))
     _mend_road(canvas, street, road, rng)
     _mark_road(canvas, street, rng)
@@ -73,9 +77,7 @@ def _lay_lawn(canvas: Canvas, street: Street, rng: Generator) -> None:
     canvas.light_HWC[below:, :, 0] = 255 * np.exp(-np.minimum(z_H1, FAR_M) / HAZE_LENGTH_M)
 
 
-def _lay_slab(
-    canvas: Canvas, street: Street, x_m: tuple[float, float], z_m: tuple[float, float], colour: Colour, label: Label
-) -> None:
+def _lay_slab(canvas: Canvas, street: Street, x_m: Range, z_m: Range, colour: Colour, *, label: Label) -> None:
     between = _SLICES_M[(z_m[0] < _SLICES_M) & (z_m[1] > _SLICES_M)]
     stops = [z_m[0], *between, z_m[1]]
     outline = [(x_m[0], 0, z) for z in stops] + [(x_m[1], 0, z) for z in reversed(stops)]
@@ -84,14 +86,14 @@ def _lay_slab(
     cv2.fillPoly(canvas.paint_HWC, [polygon], (*colour, int(label)), shift=3)
 
 
-def _lay_strip(canvas: Canvas, street: Street, left_m: float, right_m: float, colour: Colour, label: Label) -> None:
-    _lay_slab(canvas, street, (left_m, right_m), (_SLICES_M[0], FAR_M), colour, label)
+def _lay_strip(canvas: Canvas, street: Street, left_m: float, right_m: float, colour: Colour, *, label: Label) -> None:
+    _lay_slab(canvas, street, (left_m, right_m), (_SLICES_M[0], FAR_M), colour, label=label)
 
 
 def _lay_paving(canvas: Canvas, street: Street, colour: Colour) -> None:
     for z in np.arange(2.0, 26.0, 1.5):
         for x_m in ((street.walk_left_m, street.left_m), (street.right_m, street.walk_right_m)):
-            _lay_slab(canvas, street, x_m, (z, z + 0.05), colour, Label.SIDEWALK)
+            _lay_slab(canvas, street, x_m, (z, z + 0.05), colour, label=Label.SIDEWALK)
 
 
 def _lay_kerbs(canvas: Canvas, street: Street, colour: Colour) -> None:
@@ -99,15 +101,15 @@ def _lay_kerbs(canvas: Canvas, street: Street, colour: Colour) -> None:
     if street.side_road_m is not None:
         stops = [(_SLICES_M[0], street.side_road_m), (street.side_road_m + SIDE_ROAD_M, FAR_M)]
     for z_m in stops:
-        _lay_slab(canvas, street, (street.left_m - 0.22, street.left_m), z_m, colour, Label.SIDEWALK)
-        _lay_slab(canvas, street, (street.right_m, street.right_m + 0.22), z_m, colour, Label.SIDEWALK)
+        _lay_slab(canvas, street, (street.left_m - 0.22, street.left_m), z_m, colour, label=Label.SIDEWALK)
+        _lay_slab(canvas, street, (street.right_m, street.right_m + 0.22), z_m, colour, label=Label.SIDEWALK)
 
 
 def _mend_road(canvas: Canvas, street: Street, road: Colour, rng: Generator) -> None:
     for _ in range(rng.integers(0, 6)):
         x, z = rng.uniform(street.left_m, street.right_m - 1.2), rng.uniform(3, 22)
         patch = scale(road, rng.uniform(0.6, 1.3))
-        _lay_slab(canvas, street, (x, x + rng.uniform(0.4, 1.2)), (z, z + rng.uniform(0.5, 4)), patch, Label.ROAD)
+        _lay_slab(canvas, street, (x, x + rng.uniform(0.4, 1.2)), (z, z + rng.uniform(0.5, 4)), patch, label=Label.ROAD)
     if rng.random() < 0.35:
         sheen = scale(street.light.sky_low, 0.7)
         for _ in range(rng.integers(1, 4)):
@@ -129,14 +131,14 @@ def _mark_road(canvas: Canvas, street: Street, rng: Generator) -> None:
     gap, dash = rng.uniform(1.5, 4), rng.uniform(1.5, 4)
     if rng.random() < 0.8:
         for z in np.arange(1.0, 60.0, gap + dash):
-            _lay_slab(canvas, street, (middle - 0.08, middle + 0.08), (z, z + dash), colour, Label.ROAD)
+            _lay_slab(canvas, street, (middle - 0.08, middle + 0.08), (z, z + dash), colour, label=Label.ROAD)
     if rng.random() < 0.4:
         for x in (street.left_m + 0.3, street.right_m - 0.3):
-            _lay_slab(canvas, street, (x - 0.06, x + 0.06), (_SLICES_M[0], FAR_M), colour, Label.ROAD)
+            _lay_slab(canvas, street, (x - 0.06, x + 0.06), (_SLICES_M[0], FAR_M), colour, label=Label.ROAD)
     if street.side_road_m is not None or rng.random() < 0.3:
         z = (street.side_road_m or rng.uniform(10, 20)) - 3.6
         for x in np.arange(street.left_m + 0.3, street.right_m - 0.4, 0.9):
-            _lay_slab(canvas, street, (x, x + 0.5), (z, z + 2.6), pick(rng, (colour, WHITE)), Label.ROAD)
+            _lay_slab(canvas, street, (x, x + 0.5), (z, z + 2.6), pick(rng, (colour, WHITE)), label=Label.ROAD)
 
 
 def _roughen(canvas: Canvas, street: Street, rng: Generator) -> None:

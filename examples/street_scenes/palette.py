@@ -80,17 +80,17 @@ def paint_wall(rng: Generator) -> Colour:
     if rng.random() < 0.15:
         return paint_stone(rng)
     return mix_paint(
-        rng, hue=(-0.05, 0.13) if rng.random() < 0.75 else (0.2, 0.65), saturation=(0.2, 0.55), value=(0.5, 0.9)
+        rng, hue=(-0.05, 0.11) if rng.random() < 0.75 else (0.4, 0.65), saturation=(0.2, 0.55), value=(0.5, 0.9)
     )
 
 
 def paint_leaf(rng: Generator, season: str) -> Colour:
     """Leaves of a season; autumn borrows from brick, winter from concrete."""
     if season == "spring":
-        hue = (0.2, 0.32) if rng.random() < 0.85 else (0.88, 0.97)
+        hue = (0.2, 0.32) if rng.random() < 0.95 else (0.88, 0.97)
         return mix_paint(rng, hue=hue, saturation=(0.25, 0.6), value=(0.5, 0.85))
     if season == "autumn":
-        return mix_paint(rng, hue=(0.04, 0.22), saturation=(0.5, 0.8), value=(0.4, 0.75))
+        return mix_paint(rng, hue=(0.09, 0.24), saturation=(0.5, 0.8), value=(0.35, 0.7))
     if season == "winter":
         return mix_paint(rng, hue=(0.22, 0.45), saturation=(0.15, 0.4), value=(0.3, 0.6))
     return mix_paint(rng, hue=(0.22, 0.38), saturation=(0.4, 0.75), value=(0.28, 0.6))
@@ -104,5 +104,5 @@ def paint_body(rng: Generator) -> Colour:
 
 
 def paint_cloth(rng: Generator) -> Colour:
-    """Clothes: anything."""
-    return mix_paint(rng, hue=(0.0, 1.0), saturation=(0.05, 0.8), value=(0.15, 0.92))
+    """Clothes: any hue, seldom dull."""
+    return mix_paint(rng, hue=(0.0, 1.0), saturation=(0.45, 0.85), value=(0.4, 0.92))

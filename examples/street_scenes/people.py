@@ -10,7 +10,6 @@ from .canvas import Canvas, Ink
 from .palette import SKIN, Colour, Label, mix_paint, paint_cloth, pick, scale
 from .street import Street
 
-
 # A little broader than life, as drawn people are.
 _STOUT = 1.4
 

@@ -15,8 +15,8 @@ def raise_lamp(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Gene
     metal = paint_post(rng)
     raise_post(canvas, street, x_m, z_m, height_m=height, colour=metal)
     arm = [
-        (x_m, height - 0.25, z_m),
-        (x_m + reach, height - 0.05, z_m),
+        (x_m, height - 0.3, z_m),
+        (x_m + reach, height - 0.14, z_m),
         (x_m + reach, height + 0.2, z_m),
         (x_m, height + 0.05, z_m),
     ]
@@ -38,10 +38,10 @@ def raise_mast(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Gene
     """A bare mast, or one with a crossbar."""
     height, colour = rng.uniform(4.2, 6.0), paint_post(rng)
     raise_post(canvas, street, x_m, z_m, height_m=height, colour=colour)
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         bar = [
-            (x_m - 0.8, height - 0.7, z_m),
-            (x_m + 0.8, height - 0.7, z_m),
+            (x_m - 0.8, height - 0.8, z_m),
+            (x_m + 0.8, height - 0.8, z_m),
             (x_m + 0.8, height - 0.4, z_m),
             (x_m - 0.8, height - 0.4, z_m),
         ]
@@ -50,7 +50,7 @@ def raise_mast(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Gene
 
 def raise_sign(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Generator) -> None:
     """A traffic sign on its post."""
-    height, radius = rng.uniform(2.3, 2.9), rng.uniform(0.55, 0.78)
+    height, radius = rng.uniform(2.3, 2.9), rng.uniform(0.6, 0.82)
     raise_post(canvas, street, x_m, z_m, height_m=height, colour=paint_post(rng))
     corners = int(rng.choice((3, 4, 4, 8, 20, 20)))
     rim, face = _choose_plate(rng)
@@ -86,7 +86,7 @@ def raise_traffic_light(canvas: Canvas, street: Street, x_m: float, z_m: float, 
 
 def raise_post(canvas: Canvas, street: Street, x_m: float, z_m: float, *, height_m: float, colour: Colour) -> None:
     """A post with a lit and a dark side."""
-    half = 0.18
+    half = 0.23
     dark = street.camera.project(
         [
             (x_m - half, 0, z_m),
@@ -104,7 +104,7 @@ def raise_post(canvas: Canvas, street: Street, x_m: float, z_m: float, *, height
 
 def paint_post(rng: Generator) -> Colour:
     """Galvanised, or painted dark or cream."""
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         return mix_paint(rng, hue=(0.5, 0.7), saturation=(0.0, 0.12), value=(0.5, 0.85))
     return pick(rng, ((40, 60, 52), (38, 40, 46), (184, 178, 160), (60, 70, 92)))
 
@@ -127,9 +127,11 @@ def _hang_plate(
 ) -> None:
     (x, y, z), (radius, corners) = centre_xyz, form
     start = np.pi / 2 if corners == 3 else np.pi / corners
-    canvas.fill([street.camera.project(_draw_disc(x, y, z, radius, corners, start))], Ink(colour, Label.SIGN, z))
+    canvas.fill(
+        [street.camera.project(_draw_disc(x, y, z, radius, corners=corners, start=start))], Ink(colour, Label.SIGN, z)
+    )
 
 
-def _draw_disc(x_m: float, y_m: float, z_m: float, radius_m: float, corners: int = 14, start: float = 0.0) -> Floats:
+def _draw_disc(x_m: float, y_m: float, z_m: float, radius_m: float, *, corners: int = 14, start: float = 0.0) -> Floats:
     turn = start + np.linspace(0, 2 * np.pi, corners, endpoint=False)
     return np.column_stack([x_m + radius_m * np.cos(turn), y_m + radius_m * np.sin(turn), np.full(corners, z_m)])

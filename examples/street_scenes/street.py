@@ -33,9 +33,11 @@ class Street:
     side_road_m: float | None
     end_m: float
 
-    def is_open(self, z_m: float) -> bool:
-        """Whether the side road passes here."""
-        return self.side_road_m is not None and -0.5 < z_m - self.side_road_m < SIDE_ROAD_M + 0.5
+    def is_open(self, z_m: float, length_m: float) -> bool:
+        """Whether the side road passes anywhere in this stretch, half a metre around it included."""
+        if self.side_road_m is None:
+            return False
+        return z_m < self.side_road_m + SIDE_ROAD_M + 0.5 and z_m + length_m > self.side_road_m - 0.5
 
 
 def plan_street(rng: Generator, *, width_px: int, height_px: int) -> Street:
@@ -47,8 +49,8 @@ def plan_street(rng: Generator, *, width_px: int, height_px: int) -> Street:
         season=str(rng.choice(SEASONS)),
         left_m=left,
         right_m=right,
-        walk_left_m=left - rng.uniform(2.0, 3.4),
-        walk_right_m=right + rng.uniform(2.0, 3.4),
+        walk_left_m=left - rng.uniform(2.4, 3.6),
+        walk_right_m=right + rng.uniform(2.4, 3.6),
         side_road_m=rng.uniform(10, 20) if rng.random() < 0.4 else None,
         end_m=rng.uniform(26, 42),
     )
@@ -58,9 +60,9 @@ def _place_camera(rng: Generator, width_px: int, height_px: int) -> Camera:
     return Camera(
         width_px=width_px,
         height_px=height_px,
-        focal_px=width_px * rng.uniform(0.95, 1.2),
+        focal_px=width_px * rng.uniform(0.95, 1.15),
         centre_px=width_px * rng.uniform(0.32, 0.68),
-        horizon_px=height_px * rng.uniform(0.38, 0.52),
-        height_m=rng.uniform(1.5, 2.3),
+        horizon_px=height_px * rng.uniform(0.34, 0.46),
+        height_m=rng.uniform(2.0, 2.8),
         bend_per_m=rng.normal(0, 0.001),
     )

@@ -40,7 +40,7 @@ def choose_weather(street: Street, rng: Generator) -> Weather:
     """Weather that the season allows."""
     kind = rng.random()
     if street.season == "winter" and kind < 0.55:
-        return Weather(rng.uniform(80, 160), flakes=int(rng.integers(0, 260)), cover=rng.uniform(0.3, 0.6))
+        return Weather(rng.uniform(80, 160), flakes=int(rng.integers(0, 260)), cover=rng.uniform(0.3, 0.55))
     if kind < 0.12:
         return Weather(rng.uniform(40, 70))
     if kind < 0.34:
@@ -53,7 +53,7 @@ def develop(canvas: Canvas, street: Street, weather: Weather, rng: Generator) ->
     size = (canvas.paint_HWC.shape[1] // SAMPLES, canvas.paint_HWC.shape[0] // SAMPLES)
     label_HW = canvas.paint_HWC[::SAMPLES, ::SAMPLES, 3]
     paint_HWC = cv2.resize(canvas.paint_HWC[..., :3], size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    light_HWC = cv2.resize(canvas.light_HWC, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    light_HWC = cv2.resize(canvas.light_HWC, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
     if weather.cover:
         paint_HWC = _snow_under(paint_HWC, label_HW, weather.cover, rng)
     image_HWC = _light_up(paint_HWC, light_HWC, street)
@@ -69,7 +69,7 @@ def _snow_under(paint_HWC: Image, label_HW: NDArray[np.uint8], cover: float, rng
     share_HW = np.clip((depth_HW + 2 * cover - 1.1) * 2, 0, 0.92)
     # Wheels and feet keep road and sidewalk barer than the lawn.
     strength = np.zeros(256, np.float32)
-    strength[[Label.VEGETATION, Label.SIDEWALK, Label.ROAD]] = (1.0, 0.8, 0.55)
+    strength[[Label.VEGETATION, Label.SIDEWALK, Label.ROAD]] = (0.7, 0.75, 0.55)
     share_HW1 = (share_HW * strength[label_HW])[..., None]
     return np.asarray(paint_HWC * (1 - share_HW1) + _SNOW * share_HW1, np.float32)
 
@@ -93,10 +93,10 @@ def _light_up(paint_HWC: Image, light_HWC: Image, street: Street) -> Image:
 def _mirror(image_HWC: Image, label_HW: NDArray[np.uint8], street: Street, wetness: float, rng: Generator) -> Image:
     """The far half of the picture, upside down and smeared, in the wet road."""
     horizon = int(street.camera.horizon_px / SAMPLES)
-    rows = np.clip(2 * horizon - np.arange(image_HWC.shape[0]), 0, horizon)
+    rows = np.maximum(horizon - np.abs(np.arange(len(image_HWC)) - horizon), 0)
     mirror_HWC = cv2.GaussianBlur(image_HWC[rows], (0, 0), sigmaX=1.5, sigmaY=5)
     wet_HW = np.clip(spread_noise(rng, label_HW.shape, (12, 5)) + 0.5, 0, 1) * (label_HW == Label.ROAD)
-    share_HW1 = (0.5 * wetness * wet_HW)[..., None]
+    share_HW1 = (0.38 * wetness * wet_HW)[..., None]
     return np.asarray(
         image_HWC * (1 - share_HW1) * (1 - 0.2 * wetness * (share_HW1 > 0)) + mirror_HWC * share_HW1, np.float32
     )

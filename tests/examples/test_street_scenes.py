@@ -25,9 +25,12 @@ def draw(out: Path, *, seed: int, jobs: int, counts: dict[str, int]) -> Path:
 
 
 def read_split(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    images = [cv2.imread(str(path)) for path in sorted((folder / "images").glob("*.jpg"))]
-    masks = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sorted((folder / "masks").glob("*.png"))]
-    return np.stack(images).astype(np.uint8), np.stack(masks).astype(np.uint8)
+    images = [np.asarray(cv2.imread(str(path)), np.uint8) for path in sorted((folder / "images").glob("*.jpg"))]
+    masks = [
+        np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.uint8)
+        for path in sorted((folder / "masks").glob("*.png"))
+    ]
+    return np.stack(images), np.stack(masks)
 
 
 def read_classes(folder: Path) -> dict[int, str]:
@@ -108,15 +111,15 @@ def score_colour_table(
     """Mean IoU of the most frequent class per colour, four bits a channel."""
     class_count = 9
     known, asked = train_masks != VOID, test_masks != VOID
-    votes = np.bincount(
-        pack_colours(train_images)[known] * class_count + train_masks[known], minlength=4096 * class_count
-    ).reshape(4096, class_count)
+    pairs = pack_colours(train_images)[known] * class_count + train_masks[known]
+    votes: NDArray[np.int64] = np.bincount(pairs, minlength=4096 * class_count).reshape(4096, class_count)
     predicted = votes.argmax(axis=1)[pack_colours(test_images)[asked]]
-    pairs = np.bincount(test_masks[asked] * class_count + predicted, minlength=class_count**2)
-    confusion = pairs.reshape(class_count, class_count)
+    cells = test_masks[asked].astype(np.int64) * class_count + predicted
+    confusion = np.bincount(cells, minlength=class_count**2).reshape(class_count, class_count)
     hits = np.diag(confusion)
     return float(np.mean(hits / (confusion.sum(axis=0) + confusion.sum(axis=1) - hits)))
 
 
 def pack_colours(images_NHWC: NDArray[np.uint8]) -> NDArray[np.int64]:
-    return (images_NHWC >> 4).astype(np.int64) @ np.array([256, 16, 1])
+    level_NHWC = images_NHWC.astype(np.int64) >> 4
+    return level_NHWC[..., 0] * 256 + level_NHWC[..., 1] * 16 + level_NHWC[..., 2]

@@ -32,7 +32,7 @@ class DiskBundles:
             draft.chmod(0o755)
             shutil.rmtree(place, ignore_errors=True)
             draft.replace(place)
-        except (OSError, shutil.Error) as error:
+        except OSError as error:
             raise _refused(place, error) from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
@@ -49,6 +49,7 @@ class DiskBundles:
         return place
 
 
-def _refused(place: Path, error: Exception) -> StorageError:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+def _refused(place: Path, error: OSError) -> StorageError:
+    # copytree gathers (from, to, reason) of every file; the first tells enough.
+    reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or error
     return StorageError(f"{place}: cannot be written ({reason}); free space and run the command again")

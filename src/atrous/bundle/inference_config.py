@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from atrous.bundle.preprocessing import PADDING_GREY_LEVEL, Fit, Preprocessing
 from atrous.core.errors import AtrousError, InvalidBundleError
 from atrous.core.sizes import Size
+
+UNSUPPORTED_STEPS = ("static-crop", "contrast", "grayscale")
+# Below it, a grey level is worth more than float32 can tell apart.
+LEAST_STD = 1e-6
 
 
 def write_inference_config(preprocessing: Preprocessing) -> dict[str, Any]:
@@ -36,6 +41,7 @@ def read_inference_config(config: Any) -> Preprocessing:
     """
     try:
         steps = config["image_pre_processing"]
+        enabled = [step for step in UNSUPPORTED_STEPS if _is_enabled(steps, step, default=False)]
         network = config["network_input"]
         size = Size(**{side: int(network["training_input_size"][side]) for side in ("height", "width")})
         mean, std = network["normalization"]
@@ -48,19 +54,31 @@ def read_inference_config(config: Any) -> Preprocessing:
         preprocessing = Preprocessing(
             size=size,
             fit=fit,
-            auto_orient=bool(steps.get("auto-orient", {}).get("enabled", True)),
-            mean_RGB=(float(mean[0]), float(mean[1]), float(mean[2])),
-            std_RGB=(float(std[0]), float(std[1]), float(std[2])),
+            auto_orient=_is_enabled(steps, "auto-orient", default=True),
+            mean_RGB=_read_channels(mean, least=-math.inf),
+            std_RGB=_read_channels(std, least=LEAST_STD),
         )
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, AtrousError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, AtrousError) as error:
         raise InvalidBundleError(f"inference_config.json: cannot be read ({error}); export the model again") from error
     for name, (found, supported) in facts.items():
         if found != supported:
             raise InvalidBundleError(f"inference_config.json: {name} is {found!r}; only {supported!r} is supported")
-    for step in ("static-crop", "contrast", "grayscale"):
-        if steps.get(step, {}).get("enabled"):
-            raise InvalidBundleError(f"inference_config.json: the step {step!r} is not supported")
+    if enabled:
+        raise InvalidBundleError(f"inference_config.json: the step {enabled[0]!r} is not supported")
     return preprocessing
+
+
+def _is_enabled(steps: Any, name: str, *, default: bool) -> bool:
+    step: Any = steps.get(name)
+    # Stock packages write a step that is not set as null.
+    return default if step is None else bool(step.get("enabled", default))
+
+
+def _read_channels(values: Any, *, least: float) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    if not all(math.isfinite(value) and value >= least for value in (red, green, blue)):
+        raise ValueError(f"normalization {values} cannot be computed with")
+    return red, green, blue
 
 
 def _read_fit(resize_mode: str, padding_value: int) -> Fit:

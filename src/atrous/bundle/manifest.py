@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from atrous.bundle.layout import MANIFEST, REQUIRED_FILES
@@ -68,7 +68,9 @@ def read_manifest(folder: Path) -> Manifest:
         version = content["format_version"]
         if version != FORMAT_VERSION:
             raise InvalidBundleError(f"{folder.name}/{MANIFEST}: format {version}; this release reads {FORMAT_VERSION}")
-        return Manifest(**{field.name: content[field.name] for field in fields(Manifest)})
+        manifest = Manifest(**{field.name: content[field.name] for field in fields(Manifest)})
+        # As a dict, so that anything else is damage.
+        return replace(manifest, sha256=dict(manifest.sha256))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidBundleError(f"{folder.name}/{MANIFEST}: missing or damaged; export the model again") from error
 

@@ -15,6 +15,7 @@ from atrous.cli.home import WorkspaceOption, open_ports
 from atrous.cli.remote import RemoteModel
 from atrous.cli.terminal import open_progress, say, say_error
 from atrous.core.errors import InvalidInputError
+from atrous.datasets.picture_files import list_pictures_below
 from atrous.runtime.decode import apply_threshold
 from atrous.runtime.engine import Engine, load_engine
 from atrous.runtime.overlay import draw_overlay
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
 
     from atrous.core.class_map import ClassMap
 
-# From a picture's bytes to its mask_HW after the threshold, and its classes.
-Predict: TypeAlias = "Callable[[bytes], tuple[NDArray[np.uint8], ClassMap]]"
+# From a picture's bytes to its pixels, turned as the model saw them, its mask_HW after the threshold, and its classes.
+Predict: TypeAlias = "Callable[[bytes], tuple[NDArray[np.uint8], NDArray[np.uint8], ClassMap]]"
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
 FAILED = 2
 
 
@@ -69,8 +69,8 @@ def _infer_one(path: Path, stem: Path, predict: Predict) -> None:
         data = path.read_bytes()
     except OSError as error:
         raise InvalidInputError(f"cannot be read ({error.strerror})") from error
-    mask_HW, class_map = predict(data)
-    overlay_HWC = draw_overlay(decode_picture(data), mask_HW, class_map)
+    image_HWC, mask_HW, class_map = predict(data)
+    overlay_HWC = draw_overlay(image_HWC, mask_HW, class_map)
     stem.parent.mkdir(parents=True, exist_ok=True)
     stem.with_name(f"{stem.name}_mask.png").write_bytes(encode_grey_png(mask_HW))
     stem.with_name(f"{stem.name}_overlay.jpg").write_bytes(cv2.imencode(".jpg", overlay_HWC)[1].tobytes())
@@ -81,23 +81,35 @@ def _predict_here(model_id: str, threshold: float, workspace: str | None) -> Pre
     model = find_model(ports, slug, model_id)
     engine: Engine = load_engine(ports.bundles.locate(model.workspace, model.slug))
 
-    def predict(data: bytes) -> tuple[NDArray[np.uint8], ClassMap]:
+    def predict(data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8], ClassMap]:
         image_HWC = decode_picture(data, auto_orient=engine.bundle.preprocessing.auto_orient)
-        return apply_threshold(engine.predict(image_HWC), threshold).mask_HW, engine.bundle.class_map
+        return image_HWC, apply_threshold(engine.predict(image_HWC), threshold).mask_HW, engine.bundle.class_map
 
     return predict
 
 
 def _ask_server(api_url: str, model_id: str, api_key: str | None, threshold: float) -> Predict:
-    return RemoteModel(api_url, model_id, api_key, threshold).predict
+    model = RemoteModel(api_url, model_id, api_key, threshold)
+
+    def predict(data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8], ClassMap]:
+        mask_HW, class_map = model.predict(data)
+        image_HWC = decode_picture(data)
+        if image_HWC.shape[:2] != mask_HW.shape:
+            # The answer does not tell whether the model turns pictures; its mask's shape does.
+            image_HWC = decode_picture(data, auto_orient=False)
+        if image_HWC.shape[:2] != mask_HW.shape:
+            raise InvalidInputError("the server's mask has another size than the picture")
+        return image_HWC, mask_HW, class_map
+
+    return predict
 
 
 def _find_pictures(patterns: Sequence[str]) -> list[Path]:
-    paths: dict[Path, None] = {}
+    paths: dict[Path, Path] = {}
     for pattern in patterns:
         path = Path(pattern).expanduser()
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES)
+            found = list_pictures_below(path)
         elif path.is_file():
             found = [path]
         else:
@@ -105,17 +117,23 @@ def _find_pictures(patterns: Sequence[str]) -> list[Path]:
             found = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())  # noqa: PTH207
         if not found:
             raise InvalidInputError(f"{pattern}: no picture there; name files, folders or globs")
-        paths.update(dict.fromkeys(found))
-    return list(paths)
+        for file in found:
+            paths.setdefault(_absolute(file), file)
+    return list(paths.values())
 
 
 def _name_outputs(paths: Sequence[Path]) -> dict[Path, Path]:
     """A place for each picture below the output folder: as below the pictures' common folder, never one for two."""
-    absolute = [path.absolute() for path in paths]
-    root = Path(os.path.commonpath([path.parent for path in absolute]))
-    stems = [path.relative_to(root).with_suffix("") for path in absolute]
-    counts = Counter(stems)
-    return {
-        path: stem if counts[stem] == 1 else stem.with_name(path.name.replace(".", "_"))
-        for path, stem in zip(paths, stems, strict=True)
+    root = Path(os.path.commonpath([_absolute(path).parent for path in paths]))
+    files = {path: _absolute(path).relative_to(root) for path in paths}
+    counts = Counter(file.with_suffix("") for file in files.values())
+    stems = {
+        path: file.with_suffix("") if counts[file.with_suffix("")] == 1 else file.with_name(file.name.replace(".", "_"))
+        for path, file in files.items()
     }
+    return stems if len(set(stems.values())) == len(stems) else files
+
+
+def _absolute(path: Path) -> Path:
+    # Without `..`, which would lead out of the output folder; links keep their own names.
+    return Path(os.path.abspath(path))  # noqa: PTH100

@@ -11,7 +11,7 @@ import typer
 from atrous import __version__
 from atrous.cli import evaluate, imports, infer, keys, models, projects, serve, train, versions
 from atrous.cli.terminal import say_error
-from atrous.core.errors import AtrousError
+from atrous.core.errors import AtrousError, InvalidInputError, StorageError
 
 INTERRUPTED = 130
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
@@ -64,7 +64,10 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        if error.errno not in DISK_ERRORS:
+        if error.errno in DISK_ERRORS:
+            say_error(f"{error.filename or 'the disk'}: cannot be written ({error.strerror}); free space and try again")
+            sys.exit(StorageError.exit_code)
+        if error.filename is None:
             raise
-        say_error(f"{error.filename or 'the disk'}: cannot be written ({error.strerror}); free space and try again")
-        sys.exit(8)
+        say_error(f"{error.filename}: cannot be used ({error.strerror}); check the path and who may use it")
+        sys.exit(InvalidInputError.exit_code)

@@ -23,6 +23,12 @@ class RemoteModel:
 
     def __init__(self, api_url: str, model_id: str, api_key: str | None, threshold: float) -> None:
         self._url = f"{api_url.rstrip('/')}/{model_id}"
+        try:
+            httpx.URL(self._url)
+        except httpx.InvalidURL as error:
+            raise InvalidInputError(f"{api_url}: is no address ({error}); write http://HOST:PORT") from error
+        if api_key and not api_key.isascii():
+            raise InvalidInputError("the API key has letters that no key has; copy it again")
         # Of 1 and above, such a server takes the number for a percentage.
         self._params = {"confidence": str(min(threshold, 0.9999))}
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}

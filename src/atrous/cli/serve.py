@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,6 +35,8 @@ def serve(
     import uvicorn
 
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    # On a first start each of its plugins introduces itself.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     given: dict[str, Any] = {"host": host, "port": port, "auth": auth}
     overrides = {name: value for name, value in given.items() if value is not None}
     settings = read_settings(os.environ, read_config(), overrides)
@@ -43,24 +46,29 @@ def serve(
     app = create_app(settings, ports)
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         # Our own access log leaves out the query, where clients put their keys.
         access_log=False,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    try:
-        listener = config.bind_socket()
-    except SystemExit as error:
-        raise InvalidInputError(
-            f"{settings.host}:{settings.port}: cannot listen there; choose another --port, or end what uses it"
-        ) from error
+    listener = _listen(settings.host, settings.port)
     address = listener.getsockname()
     host_text = f"[{address[0]}]" if ":" in address[0] else address[0]
-    say(f"serving {find_home()} at [bold]http://{host_text}:{address[1]}[/bold] (Ctrl-C ends)")
+    say(f"serving {find_home()} at http://{host_text}:{address[1]} (Ctrl-C ends)")
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port; from here on callers wait for an answer instead of being refused."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        # Without what the socket module adds: the address once more.
+        reason = str(error.strerror).partition(" (while")[0]
+        raise InvalidInputError(
+            f"{host}:{port}: cannot listen there ({reason}); choose another --port, or end what uses it"
+        ) from error
 
 
 def _give_first_key(ports: Ports, workspace: str) -> None:

@@ -19,7 +19,7 @@ output = Console()
 
 def say(text: str) -> None:
     """A line for people, beside the results."""
-    console.print(text, highlight=False, soft_wrap=True)
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def say_error(text: str) -> None:
@@ -29,7 +29,7 @@ def say_error(text: str) -> None:
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A result as a table on stdout; columns of numbers stand to the right."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=escape(title), title_justify="left", header_style="bold")
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")

@@ -68,7 +68,7 @@ def train(
         training = start_training(ports, found, _complete_recipe(chosen))
     recipe = training.recipe
     say(
-        f"training [bold]{found.id}[/bold] ({training.id}): {recipe['architecture']}, {recipe['encoder']}, "
+        f"training {found.id} ({training.id}): {recipe['architecture']}, {recipe['encoder']}, "
         f"weights {recipe['encoder_weights']}, {recipe['epochs']} epochs"
     )
     run_folder = find_home() / "runs" / training.id
@@ -149,7 +149,7 @@ def _flags(chosen: dict[str, Any]) -> str:
 
 def _say_end(model: Model) -> None:
     say(
-        f"published [bold]{model.version_id}[/bold] as {model.workspace}/{model.slug}: "
+        f"published {model.version_id} as {model.workspace}/{model.slug}: "
         f"mIoU {percent(model.metrics['miou'])} on valid by plain winner, "
         f"{percent(model.metrics['served_miou'])} as served"
     )

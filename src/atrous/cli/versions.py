@@ -11,7 +11,7 @@ from atrous.cli.home import WorkspaceOption, open_ports
 from atrous.cli.terminal import say, show_table
 from atrous.core.sizes import parse_size
 from atrous.datasets.splits import Split
-from atrous.workspace.versions import create_version
+from atrous.workspace.versions import create_version, find_project
 
 app = typer.Typer(help="Versions: immutable, numbered snapshots of a project.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def create(
     ports, slug = open_ports(workspace)
     version = create_version(ports, slug, project, Preprocessing(size=parse_size(resize), fit=fit))
     counts = ", ".join(f"{version.pictures[split]} {split}" for split in Split)
-    say(f"version [bold]{version.id}[/bold]: {counts}; {resize}, {fit}; sha256 {version.content_sha256[:HASH_SHOWN]}")
+    say(f"version {version.id}: {counts}; {resize}, {fit}; sha256 {version.content_sha256[:HASH_SHOWN]}")
     say(f"next: atrous train {version.id}")
     typer.echo(str(version.id))
 
@@ -38,6 +38,7 @@ def create(
 def list_(project: Annotated[str, typer.Argument(help="Project slug.")], workspace: WorkspaceOption = None) -> None:
     """List a project's versions."""
     ports, slug = open_ports(workspace)
+    find_project(ports, slug, project)
     rows = [
         [
             str(version.id),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import platform
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -65,6 +66,7 @@ def write_bundle(
 
     Raises:
         InvalidBundleError: if the exported network disagrees with the trained one.
+        OSError: if the disk refuses.
     """
     network = build_network(provenance.architecture, provenance.encoder, len(class_map))
     network.network.load_state_dict(weights)
@@ -73,7 +75,10 @@ def write_bundle(
     exported = BACKENDS["onnx"](folder / WEIGHTS_ONNX, 0)
     inputs_CHW = [normalise(fit_image(image_HWC, preprocessing), preprocessing) for image_HWC in pictures_HWC]
     parity = compare_networks(network, exported, inputs_CHW)
-    torch.save(weights, folder / WEIGHTS_TORCH)
+    packed = io.BytesIO()
+    torch.save(weights, packed)
+    # Written by Python, because torch reports a full disk as RuntimeError.
+    (folder / WEIGHTS_TORCH).write_bytes(packed.getbuffer())
     write_configs(folder, class_map, preprocessing)
     manifest = Manifest(
         format_version=FORMAT_VERSION,

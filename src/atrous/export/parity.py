@@ -58,7 +58,7 @@ def compare_networks(
         ours_KHW = network(torch.from_numpy(input_CHW[None]))[0].numpy()
         theirs_KHW = exported(input_CHW[None])[0]
         difference_KHW = np.abs(ours_KHW - theirs_KHW)
-        largest = max(largest, float(difference_KHW.max()))
+        largest = float(np.maximum(largest, difference_KHW.max()))  # keeps a NaN, which Python's max may drop
         means.append(float(difference_KHW.mean()))
         same.append(float((ours_KHW.argmax(0) == theirs_KHW.argmax(0)).mean()))
     parity = Parity(len(inputs_CHW), largest, float(np.mean(means)), float(np.mean(same)))

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 # A file that fills less of the encoder than this was made for another one.
 ENOUGH_OF_ENCODER = 0.9
+TIMM = "tu-"
+BATCH_COUNT = ".num_batches_tracked"
+# What a name lacks in a file of a whole network, of its encoder alone, and of timm's model inside its encoder.
+ENCODER_PREFIXES = ("", "encoder.", "encoder.model.")
 WRAPPER_PREFIXES = ("module.", "model.", "network.")
 
 
@@ -45,8 +49,15 @@ def load_start(network: SegmentationNetwork, encoder: str, weights: str) -> None
 
 def _download_encoder(network: SegmentationNetwork, encoder: str, weights: str) -> dict[str, Tensor]:
     depth = len(network.network.encoder.out_channels) - 1
+    if encoder.startswith(TIMM) and weights != "imagenet":
+        # They would take any name for a yes.
+        raise InvalidInputError(
+            f"--encoder-weights {weights}: timm's encoders know 'imagenet' alone; name a variant in the encoder, as in "
+            "tu-resnet18.a1_in1k, or a file"
+        )
+    named = True if encoder.startswith(TIMM) else weights
     try:
-        return cast("nn.Module", encoders.get_encoder(encoder, depth=depth, weights=weights)).state_dict()
+        return cast("nn.Module", encoders.get_encoder(encoder, depth=depth, weights=named)).state_dict()
     except (KeyError, ValueError) as error:
         raise InvalidInputError(
             f"--encoder-weights {weights}: there are none of this name for {encoder}; name a file, or 'none' to start "
@@ -61,17 +72,21 @@ def _download_encoder(network: SegmentationNetwork, encoder: str, weights: str) 
 
 def _load_file(network: SegmentationNetwork, path: Path) -> None:
     weights = _read_state_dict(path)
-    if not any(name.startswith("encoder.") for name in weights):
-        weights = {f"encoder.{name}": value for name, value in weights.items()}
     own = network.network.state_dict()
-    fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
-    encoder_names = {name for name in own if name.startswith("encoder.")}
+    named = ({prefix + name: value for name, value in weights.items()} for prefix in ENCODER_PREFIXES)
+    fitting = max((_keep_fitting(own, candidate) for candidate in named), key=len)
+    # Files from before torch 0.4.1 have no counts of batches, and the encoder works without them.
+    encoder_names = {name for name in own if name.startswith("encoder.") and not name.endswith(BATCH_COUNT)}
     if len(encoder_names & fitting.keys()) < ENOUGH_OF_ENCODER * len(encoder_names):
         raise InvalidInputError(
             f"{path}: fits {len(encoder_names & fitting.keys())} of {len(encoder_names)} weights of this encoder; "
             "choose the --encoder that it was made for"
         )
     network.network.load_state_dict(own | fitting)
+
+
+def _keep_fitting(own: dict[str, Tensor], weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
 
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torchvision import tv_tensors
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
 
 from atrous.core.class_map import VOID_ID
 
@@ -32,13 +33,13 @@ def make_augmentation(recipe: Recipe, size: Size) -> Callable[[Tensor, Tensor, i
 
     Padding that a zoom-out brings is void in the mask. The same seed gives the same change, whatever ran before.
     """
-    steps: list[v2.Transform] = []
+    steps: list[Callable[..., Any]] = []
     shape = (size.height, size.width)
     if recipe.flip:
         steps.append(v2.RandomHorizontalFlip())
     if (recipe.scale_min, recipe.scale_max) != (1.0, 1.0):
         fill: dict[Any, Any] = {tv_tensors.Image: PADDING_RGB, tv_tensors.Mask: VOID_ID}
-        steps.append(v2.ScaleJitter(shape, scale_range=(recipe.scale_min, recipe.scale_max), antialias=True))
+        steps.append(_RandomZoom(recipe.scale_min, recipe.scale_max))
         steps.append(v2.RandomCrop(shape, pad_if_needed=True, fill=fill))
     if recipe.colour_jitter:
         strength = recipe.colour_jitter
@@ -52,3 +53,21 @@ def make_augmentation(recipe: Recipe, size: Size) -> Callable[[Tensor, Tensor, i
         return image.as_subclass(torch.Tensor), mask.as_subclass(torch.Tensor)
 
     return augment
+
+
+class _RandomZoom:
+    """Resize a picture and its mask about their common centre.
+
+    torchvision's own resize of masks takes each pixel from its corner, which shifts labels by up to half a pixel.
+    """
+
+    def __init__(self, smallest: float, largest: float) -> None:
+        self._smallest, self._span = smallest, largest - smallest
+
+    def __call__(self, image_CHW: tv_tensors.Image, mask_HW: tv_tensors.Mask) -> tuple[Tensor, Tensor]:
+        scale = self._smallest + self._span * torch.rand(1).item()
+        shape = [max(1, int(side * scale)) for side in mask_HW.shape]
+        image = functional.resize_image(image_CHW.as_subclass(torch.Tensor), shape, antialias=True)
+        mask_1HW = mask_HW.as_subclass(torch.Tensor)[None]
+        mask = functional.resize_image(mask_1HW, shape, interpolation=v2.InterpolationMode.NEAREST_EXACT)[0]
+        return tv_tensors.Image(image), tv_tensors.Mask(mask)

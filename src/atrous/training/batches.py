@@ -6,6 +6,7 @@ Axes: B batch, C channels, H W pixels.
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 CACHE_BYTES = 2 * 2**30
 SEED_STRIDE = 1_000_003
+MAX_TORCH_SEED = 2**64
 
 
 class FittedSamples:
@@ -74,7 +76,7 @@ class AugmentedSamples(Dataset["tuple[Tensor, Tensor]"]):
 
 def sample_seed(seed: int, epoch: int, index: int) -> int:
     """A seed of its own for each picture of each epoch."""
-    return (seed * SEED_STRIDE + epoch) * SEED_STRIDE + index
+    return ((seed * SEED_STRIDE + epoch) * SEED_STRIDE + index) % MAX_TORCH_SEED
 
 
 def epoch_order(seed: int, epoch: int, count: int, batch_size: int) -> list[list[int]]:
@@ -93,10 +95,14 @@ def load_batches(
         batch_sampler=places,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
-        # Left to itself the loader draws a seed from the global generator, which dropout reads too.
-        generator=torch.Generator(),
+        worker_init_fn=_ignore_interrupts,
     )
     return iter(loader)
+
+
+def _ignore_interrupts(_worker: int) -> None:
+    """Leave Ctrl-C, which a terminal sends to every process, to the one that trains."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def count_workers(recipe: Recipe, device_type: str) -> int:

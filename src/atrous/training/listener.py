@@ -55,7 +55,7 @@ class Listener(Protocol):
         ...
 
     def should_stop(self) -> bool:
-        """Asked after each batch; True ends the training cleanly, after a checkpoint."""
+        """Asked after each batch and each epoch; True ends the training cleanly, after a checkpoint."""
         ...
 
 

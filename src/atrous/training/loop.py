@@ -7,6 +7,7 @@ A run folder holds `last.pt` (all that is needed to go on), `best.pt` (the avera
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from atrous.models.architectures import build_network
 from atrous.models.pretrained import load_start
 from atrous.training.average import WeightAverage
 from atrous.training.batches import (
+    SEED_STRIDE,
     AugmentedSamples,
     FittedSamples,
     count_workers,
@@ -98,6 +100,8 @@ class _Run:
         self.config, self.recipe, self.listener = config, recipe, listener
         self.train = _choose(config, Split.TRAIN)
         self.valid = _choose(config, Split.VALID)
+        if recipe.device == "cuda" and not torch.cuda.is_available():
+            raise InvalidInputError("--device cuda: torch finds no GPU here; choose cpu, or install torch for CUDA")
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
         torch.manual_seed(recipe.seed)
         self.fabric = Fabric(accelerator=recipe.device, devices=1, precision=recipe.precision)  # pyright: ignore[reportArgumentType]
@@ -122,22 +126,19 @@ class _Run:
     def restore(self) -> None:
         """Go on from the last checkpoint, if that was asked for and there is one."""
         content = load_checkpoint(self.config.run_folder / LAST) if self.config.resume else None
-        if content is None:
-            return
-        self.network.load_state_dict(content["network"])
-        self.average.network.load_state_dict(content["average"])
-        self.optimiser.optimizer.load_state_dict(content["optimiser"])
-        self.progress = _Progress(**content["progress"])
-        torch.set_rng_state(content["rng"])
+        if content is not None:
+            self.network.load_state_dict(content["network"])
+            self.average.network.load_state_dict(content["average"])
+            self.optimiser.optimizer.load_state_dict(content["optimiser"])
+            self.fabric.strategy.precision.load_state_dict(content["precision"])
+            self.progress = _Progress(**content["progress"])
+        _cut_log(self.config, self.progress.epoch)
 
     def train_epoch(self) -> None:
         """Run one epoch, or what is left of it; checkpoint at its end."""
         started = time.perf_counter()
         progress = self.progress
         order = epoch_order(self.recipe.seed, progress.epoch, len(self.train), self.recipe.batch_size)
-        if progress.step_in_epoch == 0:
-            # Dropout draws from here: reseeded each epoch, so that history before it does not matter.
-            torch.manual_seed(self.recipe.seed * 7919 + progress.epoch)
         remaining = order[progress.step_in_epoch :]
         batches = load_batches(self.samples, remaining, epoch=progress.epoch, workers=self.workers)
         rate = 0.0
@@ -156,9 +157,14 @@ class _Run:
             seconds=time.perf_counter() - started,
         )
         progress.epoch, progress.step_in_epoch, progress.loss_sum = progress.epoch + 1, 0, 0.0
-        self._checkpoint()
+        # Before the checkpoint: a line too many is cut when the epoch is repeated, one too few would stay missing.
         _append_line(self.config, report)
+        self._checkpoint()
         self.listener.on_epoch(report)
+        if self.listener.should_stop() and progress.epoch < self.recipe.epochs:
+            raise StoppedError(
+                f"stopped after epoch {progress.epoch} of {self.recipe.epochs} and a checkpoint; go on with --resume"
+            )
 
     def result(self) -> TrainingResult:
         """Read the best epoch's weights back."""
@@ -176,6 +182,8 @@ class _Run:
         progress = self.progress
         step = progress.epoch * self.steps_per_epoch + progress.step_in_epoch
         rate = set_learning_rate(self.optimiser.optimizer, self.recipe, step, self.total_steps)
+        # Dropout draws from here: reseeded each step, so that a resumed run draws the same on any device.
+        torch.manual_seed(self.recipe.seed * SEED_STRIDE + step)
         self.model.train()
         inputs = input_BCHW.to(self.fabric.device, memory_format=torch.channels_last, non_blocking=True)
         loss = self.loss(self.model(inputs), mask_BHW.to(self.fabric.device, non_blocking=True))
@@ -216,7 +224,7 @@ class _Run:
             "average": self.average.network.state_dict(),
             "optimiser": self.optimiser.optimizer.state_dict(),
             "progress": {name: getattr(progress, name) for name in _Progress.__slots__},
-            "rng": torch.get_rng_state(),
+            "precision": self.fabric.strategy.precision.state_dict(),
         }
         save_checkpoint(self.config.run_folder / LAST, content)
 
@@ -231,6 +239,14 @@ def _choose(config: TrainingConfig, split: Split) -> list[Sample]:
     if not chosen:
         raise InvalidInputError(f"the version has no {split} pictures; import some and make a new version")
     return chosen
+
+
+def _cut_log(config: TrainingConfig, epochs: int) -> None:
+    """Keep the lines of the epochs that the checkpoint knows."""
+    path = config.run_folder / LOG
+    if path.is_file():
+        lines = path.read_bytes().splitlines(keepends=True)
+        os.truncate(path, sum(map(len, lines[:epochs])))
 
 
 def _append_line(config: TrainingConfig, report: EpochReport) -> None:

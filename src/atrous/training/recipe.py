@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from atrous.core.class_map import ClassMap
     from atrous.datasets.content import Sample
 
-CLASS_WEIGHTS = ("balanced", "none")
+CHOICES = {
+    "class_weights": ("balanced", "none"),
+    "device": ("auto", "cpu", "cuda"),
+    "precision": ("32-true", "bf16-mixed", "16-mixed"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,16 @@ class Recipe:
             "scale_max": (self.scale_min, 10.0),
             "colour_jitter": (0.0, 1.0),
             "validate_every": (1, 100_000),
+            "seed": (0, 2**32 - 1),
         }
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise InvalidInputError(f"--{name.replace('_', '-')} {value}: must be {low} to {high}")
-        if self.class_weights not in CLASS_WEIGHTS:
-            raise InvalidInputError(f"--class-weights {self.class_weights}: choose one of {', '.join(CLASS_WEIGHTS)}")
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise InvalidInputError(f"--{name.replace('_', '-')} {value}: choose one of {', '.join(choices)}")
 
     def as_json(self) -> dict[str, Any]:
         """Every choice by name."""

@@ -46,8 +46,13 @@ def run_training_job(
         samples = list_samples(ports, version)
         config = _configure(training, version, samples, run_folder, resume=resume)
         result = _train(config, listener)
-        folder = _export(training, version, samples, config, result)
-        metrics = _score(folder, samples, result)
+        try:
+            folder = _export(training, version, samples, config, result)
+            metrics = _score(folder, samples, result)
+        except OSError as error:
+            raise StorageError(
+                f"{run_folder}: the model cannot be written ({error.strerror}); free space and go on with --resume"
+            ) from error
         model = publish_model(ports, training, folder, metrics)
     except StoppedError:
         end_training(ports, training, TrainingState.STOPPED)

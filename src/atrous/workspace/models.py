@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atrous.core.errors import ConflictError, NotFoundError
-from atrous.core.ids import ModelSlugId, VersionId, parse_model_id
+from atrous.core.ids import MAX_SLUG_LENGTH, ModelSlugId, VersionId, parse_model_id
 from atrous.workspace.records import Model
 
 if TYPE_CHECKING:
@@ -40,9 +40,11 @@ def publish_model(ports: Ports, training: Training, folder: Path, metrics: dict[
     Raises:
         ConflictError: if the training's model is published already.
     """
+    tail = f"-{training.version}-{training.id}"
     model = Model(
         workspace=training.workspace,
-        slug=f"{training.project}-{training.version}-{training.id}",
+        # Shortened where it would be no slug any more; the training's id keeps it unique.
+        slug=training.project[: MAX_SLUG_LENGTH - len(tail)] + tail,
         project=training.project,
         version=training.version,
         training=training.id,

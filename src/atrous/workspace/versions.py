@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from atrous.core.class_map import ClassMap
     from atrous.core.ids import VersionId
     from atrous.workspace.ports import Ports
-    from atrous.workspace.records import Picture
+    from atrous.workspace.records import Picture, Project
 
 
 def create_version(ports: Ports, workspace: str, project_slug: str, preprocessing: Preprocessing) -> Version:
@@ -30,11 +30,7 @@ def create_version(ports: Ports, workspace: str, project_slug: str, preprocessin
         NotFoundError: if there is no such project.
         InvalidInputError: if it has no pictures.
     """
-    project = ports.store.find_project(workspace, project_slug)
-    if project is None:
-        raise NotFoundError(
-            f"project {project_slug!r}: does not exist; `atrous import PATH --project {project_slug}` makes it"
-        )
+    project = find_project(ports, workspace, project_slug)
     pictures = ports.store.list_pictures(workspace, project_slug)
     if not pictures:
         raise InvalidInputError(f"project {project_slug!r}: has no pictures; import some first")
@@ -56,6 +52,18 @@ def create_version(ports: Ports, workspace: str, project_slug: str, preprocessin
         )
 
     return ports.store.add_version(make, workspace, project_slug)
+
+
+def find_project(ports: Ports, workspace: str, slug: str) -> Project:
+    """Find a project by its slug.
+
+    Raises:
+        NotFoundError: if this workspace has no such project.
+    """
+    project = ports.store.find_project(workspace, slug)
+    if project is None:
+        raise NotFoundError(f"project {slug!r}: does not exist; `atrous import PATH --project {slug}` makes it")
+    return project
 
 
 def find_version(ports: Ports, workspace: str, version_id: VersionId) -> Version:

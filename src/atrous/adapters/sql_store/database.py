@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from atrous.core.errors import InvalidInputError, StorageError
@@ -46,7 +46,8 @@ def open_sqlite(path: Path) -> Engine:
         InvalidInputError: if it was made by a newer release or is no database.
         StorageError: if it cannot be opened or written.
     """
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})
+    # Not as text: a `?` in a folder's name would end the path.
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin_transaction)
     with _translated(engine), engine.execution_options(writes=True).begin() as connection:

@@ -1,0 +1,1 @@
+"""Measurements that a person runs and reads; no test depends on them."""

@@ -1,0 +1,105 @@
+"""What the rules ask of published model folders, asked of the real ones and of their twin in the tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.adapters.full_disk import run_on_full_disk
+from tests.fakes.ports import FakeBundles
+
+from atrous.adapters.disk_bundles import DiskBundles
+from atrous.core.errors import NotFoundError, StorageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from atrous.workspace.ports import Bundles
+
+PUBLISH = """
+from atrous.adapters.disk_bundles import DiskBundles
+try:
+    DiskBundles(folder).publish(other, "acme", "road-1-a")
+except StorageError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "models"
+
+
+@pytest.fixture(params=[DiskBundles, FakeBundles])
+def bundles(request: pytest.FixtureRequest, folder: Path) -> Bundles:
+    return request.param(folder)
+
+
+def make_folder(path: Path, weights: bytes = b"weights") -> Path:
+    (path / "inside").mkdir(parents=True)
+    (path / "weights.onnx").write_bytes(weights)
+    (path / "inside" / "more.txt").write_text("more")
+    return path
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_published_folder_is_located_with_all_its_files(bundles: Bundles, tmp_path: Path) -> None:
+    bundles.publish(make_folder(tmp_path / "made"), "acme", "road-1-a")
+    assert read_files(bundles.locate("acme", "road-1-a")) == {"weights.onnx": b"weights", "inside/more.txt": b"more"}
+
+
+def test_a_model_is_located_in_its_workspace_alone(bundles: Bundles, tmp_path: Path) -> None:
+    bundles.publish(make_folder(tmp_path / "made"), "acme", "road-1-a")
+    for place in (("other", "road-1-a"), ("acme", "road-1-b"), ("acme", "nothing")):
+        with pytest.raises(NotFoundError):
+            bundles.locate(*place)
+
+
+def test_workspaces_may_use_the_same_slug(bundles: Bundles, tmp_path: Path) -> None:
+    for workspace in ("acme", "other"):
+        bundles.publish(make_folder(tmp_path / workspace, workspace.encode()), workspace, "road-1-a")
+    assert (bundles.locate("acme", "road-1-a") / "weights.onnx").read_bytes() == b"acme"
+    assert (bundles.locate("other", "road-1-a") / "weights.onnx").read_bytes() == b"other"
+
+
+def test_the_folder_that_was_published_stays(folder: Path, tmp_path: Path) -> None:
+    made = make_folder(tmp_path / "made")
+    DiskBundles(folder).publish(made, "acme", "road-1-a")
+    assert read_files(made) == read_files(folder / "acme" / "road-1-a")
+
+
+def test_what_an_interrupted_publishing_left_is_replaced(folder: Path, tmp_path: Path) -> None:
+    leftover = folder / "acme" / "road-1-a"
+    leftover.mkdir(parents=True)
+    (leftover / "stale.txt").write_text("half a model")
+    DiskBundles(folder).publish(make_folder(tmp_path / "made"), "acme", "road-1-a")
+    assert read_files(leftover) == {"weights.onnx": b"weights", "inside/more.txt": b"more"}
+
+
+def test_publishing_leaves_nothing_beside_the_model(folder: Path, tmp_path: Path) -> None:
+    DiskBundles(folder).publish(make_folder(tmp_path / "made"), "acme", "road-1-a")
+    assert [path.name for path in (folder / "acme").iterdir()] == ["road-1-a"]
+
+
+def test_a_folder_that_is_not_there_publishes_nothing(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(StorageError):
+        DiskBundles(folder).publish(tmp_path / "nothing", "acme", "road-1-a")
+    assert list((folder / "acme").iterdir()) == []
+
+
+def test_a_full_disk_publishes_nothing_and_says_so_in_a_sentence(folder: Path, tmp_path: Path) -> None:
+    made = make_folder(tmp_path / "made", bytes(300_000))
+    (said,) = run_on_full_disk(PUBLISH, folder, made)
+    assert said.startswith(f"{folder / 'acme' / 'road-1-a'}: cannot be written (")
+    assert "File too large" in said
+    assert "weights.onnx'," not in said, "no list of Python tuples"
+    assert list((folder / "acme").iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_model_that_was_there(folder: Path, tmp_path: Path) -> None:
+    DiskBundles(folder).publish(make_folder(tmp_path / "old", b"old"), "acme", "road-1-a")
+    run_on_full_disk(PUBLISH, folder, make_folder(tmp_path / "new", bytes(300_000)))
+    assert (folder / "acme" / "road-1-a" / "weights.onnx").read_bytes() == b"old"

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.cli.terminal import SECRET
+
+from atrous.adapters.home import open_home
+from atrous.core.errors import UnauthorizedError
+from atrous.workspace.keys import authenticate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.terminal import Said
+
+
+def test_a_new_key_stands_alone_on_the_last_line_of_stdout(atrous: Callable[..., Said], home: Path) -> None:
+    said = atrous("key", "create", "--name", "camera")
+    assert said.code == 0
+    assert SECRET.match(said.last_line)
+    assert said.last_line not in said.err
+    assert authenticate(open_home(home), said.last_line).name == "camera"
+
+
+@pytest.mark.parametrize("name", ["[/]", "[red]camera", "ключ", "two words"])
+def test_a_key_may_have_any_name(atrous: Callable[..., Said], name: str) -> None:
+    said = atrous("key", "create", "--name", name)
+    assert said.code == 0
+    assert SECRET.match(said.last_line)
+    assert name in said.err
+    assert name in atrous("key", "list").out
+
+
+def test_a_list_of_keys_holds_no_secret(atrous: Callable[..., Said]) -> None:
+    secret = atrous("key", "create").last_line
+    listed = atrous("key", "list")
+    assert secret[:6] in listed.out
+    assert secret[:8] not in listed.out + listed.err
+
+
+def test_a_revoked_key_is_marked_and_no_longer_valid(atrous: Callable[..., Said], home: Path) -> None:
+    secret = atrous("key", "create").last_line
+    (key,) = open_home(home).store.list_keys("main")
+    assert atrous("key", "revoke", key.id).code == 0
+    with pytest.raises(UnauthorizedError):
+        authenticate(open_home(home), secret)
+    (key,) = open_home(home).store.list_keys("main")
+    assert key.revoked is not None
+    assert f"{key.revoked:%Y-%m-%d}" in atrous("key", "list").out
+    assert atrous("key", "revoke", key.id).code == 3
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 101])
+def test_a_name_that_cannot_be_makes_no_key(atrous: Callable[..., Said], home: Path, name: str) -> None:
+    said = atrous("key", "create", "--name", name)
+    assert (said.code, said.out) == (2, "")
+    assert open_home(home).store.list_keys("main") == []

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs torch; pip install 'atrous[train]'")
+
+import onnxruntime  # noqa: E402
+import segmentation_models_pytorch as smp  # noqa: E402
+from tests.fakes.datasets import CLASS_MAP, SIZE, draw_picture  # noqa: E402
+
+from atrous.bundle.bundle import open_bundle  # noqa: E402
+from atrous.bundle.layout import MANIFEST  # noqa: E402
+from atrous.bundle.preprocessing import Preprocessing, fit_image, normalise  # noqa: E402
+from atrous.core.errors import InvalidBundleError  # noqa: E402
+from atrous.export.bundle import Provenance, record_metrics, write_bundle  # noqa: E402
+from atrous.export.parity import MAX_LOGIT_DIFFERENCE, compare_networks  # noqa: E402
+from atrous.models.architectures import SegmentationNetwork, build_network  # noqa: E402
+from atrous.runtime.backends import BACKENDS  # noqa: E402
+from atrous.runtime.engine import load_engine  # noqa: E402
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PREPROCESSING = Preprocessing(size=SIZE)
+PROVENANCE = Provenance(
+    model_id="road/1",
+    architecture="deeplabv3plus",
+    encoder="tu-test_resnet",
+    recipe={"epochs": 3},
+    version_hash="ab" * 32,
+    created="2026-01-01T00:00:00+00:00",
+)
+PICTURES = [draw_picture(np.random.default_rng(seed))[0] for seed in range(3)]
+INPUTS = [normalise(fit_image(picture, PREPROCESSING), PREPROCESSING) for picture in PICTURES]
+
+
+def make_network(seed: int) -> SegmentationNetwork:
+    torch.manual_seed(seed)
+    return build_network(PROVENANCE.architecture, PROVENANCE.encoder, len(CLASS_MAP)).eval()
+
+
+def export(folder: Path, network: SegmentationNetwork):
+    folder.mkdir()
+    return write_bundle(
+        folder,
+        weights=network.network.state_dict(),
+        class_map=CLASS_MAP,
+        preprocessing=PREPROCESSING,
+        provenance=PROVENANCE,
+        pictures_HWC=PICTURES,
+    )
+
+
+@dataclass(frozen=True)
+class Exported:
+    folder: Path
+    network: SegmentationNetwork
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    folder = tmp_path_factory.mktemp("export") / "bundle"
+    network = make_network(seed=1)
+    export(folder, network)
+    return Exported(folder, network)
+
+
+def answer(network: SegmentationNetwork, input_BCHW: np.ndarray) -> np.ndarray:
+    with torch.inference_mode():
+        return network(torch.from_numpy(input_BCHW)).numpy()
+
+
+def test_a_bundle_verifies_and_tells_where_it_comes_from(exported: Exported) -> None:
+    bundle = open_bundle(exported.folder)
+    assert (bundle.class_map, bundle.preprocessing) == (CLASS_MAP, PREPROCESSING)
+    manifest = bundle.manifest
+    assert (manifest.model_id, manifest.version_hash) == ("road/1", PROVENANCE.version_hash)
+    assert (manifest.architecture, manifest.encoder) == ("deeplabv3plus", "tu-test_resnet")
+    assert {"torch", "onnxruntime", "atrous", "python"} <= manifest.software.keys()
+
+
+def test_the_manifest_tells_how_far_onnx_differs_on_real_pictures(exported: Exported) -> None:
+    parity = open_bundle(exported.folder).manifest.parity
+    assert parity["pictures"] == len(PICTURES)
+    assert 0 <= parity["mean_logit_difference"] <= parity["max_logit_difference"] <= MAX_LOGIT_DIFFERENCE
+    assert parity["same_class_share"] >= 0.999
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_onnx_takes_any_batch_and_answers_as_torch(exported: Exported, batch: int) -> None:
+    session = onnxruntime.InferenceSession(exported.folder / "weights.onnx", providers=["CPUExecutionProvider"])
+    input_BCHW = np.stack(INPUTS[:batch])
+    (logits_BKHW,) = session.run(None, {session.get_inputs()[0].name: input_BCHW})
+    assert logits_BKHW.shape == (batch, len(CLASS_MAP), SIZE.height, SIZE.width)
+    # Float32 sums in another order; logits are of the order of 1.
+    np.testing.assert_allclose(logits_BKHW, answer(exported.network, input_BCHW), atol=1e-3)
+
+
+def test_the_engine_serves_what_torch_would_answer(exported: Exported) -> None:
+    mask_HW = load_engine(exported.folder).predict(PICTURES[0]).mask_HW
+    expected_HW = answer(exported.network, INPUTS[0][None])[0].argmax(0)
+    assert (mask_HW == expected_HW).mean() > 0.999  # a tie may fall either way
+
+
+def test_weights_load_safely_and_strictly_into_the_plain_network(exported: Exported) -> None:
+    weights = torch.load(exported.folder / "weights.pt", weights_only=True)
+    plain = smp.DeepLabV3Plus(PROVENANCE.encoder, encoder_weights=None, classes=len(CLASS_MAP))
+    plain.load_state_dict(weights, strict=True)
+    own = exported.network.network.state_dict()
+    assert all(torch.equal(value, own[name]) for name, value in plain.state_dict().items())
+
+
+def test_recorded_scores_leave_a_bundle_valid(exported: Exported) -> None:
+    record_metrics(exported.folder, {"plain": {"mean_iou": 0.5}})
+    assert open_bundle(exported.folder).manifest.metrics == {"plain": {"mean_iou": 0.5}}
+
+
+def test_onnx_of_other_weights_is_refused(exported: Exported) -> None:
+    network = BACKENDS["onnx"](exported.folder / "weights.onnx", 1)
+    with pytest.raises(InvalidBundleError, match=r"differs from the trained network .* not published"):
+        compare_networks(make_network(seed=2), network, INPUTS)
+
+
+@pytest.mark.parametrize("wrong", [0.1, float("nan"), float("inf")])
+def test_onnx_that_is_wrong_in_one_pixel_of_one_picture_is_refused(exported: Exported, wrong: float) -> None:
+    answered = 0
+
+    def answer_wrongly(input_BCHW: np.ndarray) -> np.ndarray:
+        nonlocal answered
+        answered += 1
+        logits_BKHW = answer(exported.network, input_BCHW)
+        if answered == 2:
+            logits_BKHW = logits_BKHW.copy()
+            logits_BKHW[0, 0, 5, 5] += wrong
+        return logits_BKHW
+
+    with pytest.raises(InvalidBundleError):
+        compare_networks(exported.network, answer_wrongly, INPUTS)
+
+
+def test_two_networks_of_one_answer_agree_exactly(exported: Exported) -> None:
+    parity = compare_networks(exported.network, lambda input_BCHW: answer(exported.network, input_BCHW), INPUTS)
+    assert (parity.pictures, parity.max_logit_difference, parity.same_class_share) == (3, 0.0, 1.0)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_nothing_to_compare_on_is_no_agreement(exported: Exported) -> None:
+    with pytest.raises(InvalidBundleError):
+        compare_networks(exported.network, lambda input_BCHW: input_BCHW, [])
+
+
+def test_weights_that_are_not_numbers_become_no_bundle(tmp_path: Path) -> None:
+    network = make_network(seed=1)
+    with torch.no_grad():
+        network.network.segmentation_head[0].bias.fill_(float("nan"))
+    with pytest.raises(InvalidBundleError):
+        export(tmp_path / "bundle", network)
+    assert not (tmp_path / "bundle" / MANIFEST).exists()

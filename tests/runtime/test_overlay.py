@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from atrous.core.class_map import ClassMap
+from atrous.runtime.overlay import class_colours_BGR, draw_overlay
+
+CLASS_MAP = ClassMap(("background", "road", "sign"))
+IMAGE_HWC = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+
+
+def test_background_pixels_stay_as_they_are() -> None:
+    mask_HW = np.zeros((60, 80), np.uint8)
+    mask_HW[5:15, 5:20] = 1  # too small for a name
+    mask_HW[30:35, 60:70] = 2
+    overlay_HWC = draw_overlay(IMAGE_HWC, mask_HW, CLASS_MAP)
+    np.testing.assert_array_equal(overlay_HWC[mask_HW == 0], IMAGE_HWC[mask_HW == 0])
+    assert overlay_HWC.dtype == np.uint8
+
+
+def test_a_picture_of_background_alone_is_given_as_it_is() -> None:
+    overlay_HWC = draw_overlay(IMAGE_HWC, np.zeros((60, 80), np.uint8), CLASS_MAP)
+    np.testing.assert_array_equal(overlay_HWC, IMAGE_HWC)
+
+
+@pytest.mark.parametrize("opacity", [0.25, 0.5, 1.0])
+def test_a_class_is_blended_with_its_colour(opacity: float) -> None:
+    mask_HW = np.zeros((60, 80), np.uint8)
+    mask_HW[5:9, 5:20] = 2
+    overlay_HWC = draw_overlay(IMAGE_HWC, mask_HW, CLASS_MAP, opacity=opacity)
+    inside = mask_HW == 2
+    expected = (1 - opacity) * IMAGE_HWC[inside] + opacity * class_colours_BGR(3)[2]
+    # Rounded to whole levels.
+    assert np.abs(overlay_HWC[inside] - expected).max() <= 0.5001
+
+
+def test_a_large_region_bears_its_name() -> None:
+    mask_HW = np.ones((60, 80), np.uint8)
+    named = draw_overlay(IMAGE_HWC, mask_HW, CLASS_MAP)
+    other = draw_overlay(IMAGE_HWC, mask_HW, ClassMap(("background", "wood", "sign")))
+    assert (named != other).any()
+
+
+def test_void_and_ids_without_a_name_are_drawn_without_one() -> None:
+    mask_HW = np.full((60, 80), 255, np.uint8)
+    mask_HW[:30] = 9
+    assert draw_overlay(IMAGE_HWC, mask_HW, CLASS_MAP).shape == IMAGE_HWC.shape
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 3)])
+def test_the_smallest_pictures_have_an_overlay_too(shape: tuple[int, int]) -> None:
+    image_HWC = np.zeros((*shape, 3), np.uint8)
+    assert draw_overlay(image_HWC, np.ones(shape, np.uint8), CLASS_MAP).shape == image_HWC.shape
+
+
+def test_neither_picture_nor_mask_is_changed() -> None:
+    image_HWC, mask_HW = IMAGE_HWC.copy(), np.ones((60, 80), np.uint8)
+    draw_overlay(image_HWC, mask_HW, CLASS_MAP)
+    np.testing.assert_array_equal(image_HWC, IMAGE_HWC)
+    np.testing.assert_array_equal(mask_HW, 1)
+
+
+def test_background_is_black_and_no_two_classes_share_a_colour() -> None:
+    colours = class_colours_BGR(255)
+    assert colours[0].tolist() == [0, 0, 0]
+    assert len(np.unique(colours, axis=0)) == 255
+    np.testing.assert_array_equal(class_colours_BGR(5), colours[:5])

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import signal
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs torch; pip install 'atrous[train]'")
+
+from tests.fakes.datasets import SIZE  # noqa: E402
+from tests.training.runs import make_config  # noqa: E402
+
+from atrous.bundle.preprocessing import fit_mask  # noqa: E402
+from atrous.datasets.content import load_sample  # noqa: E402
+from atrous.training.batches import (  # noqa: E402
+    AugmentedSamples,
+    FittedSamples,
+    epoch_order,
+    load_batches,
+    sample_seed,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST_SEED = 2**32 - 1
+
+
+def load(folder: Path, *, workers: int = 0, epoch: int = 0, cached: bool = False, **changes):
+    config = make_config(folder, **changes)
+    fitted = FittedSamples(config.samples, config.preprocessing, cached=cached)
+    samples = AugmentedSamples(fitted, config.preprocessing, config.recipe)
+    order = epoch_order(config.recipe.seed, epoch, len(fitted), config.recipe.batch_size)
+    return list(load_batches(samples, order, epoch=epoch, workers=workers))
+
+
+def are_equal(ours, theirs) -> bool:
+    return all(torch.equal(one, other) for one, other in zip(chain(*ours), chain(*theirs), strict=True))
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(1, 8), (5, 2), (6, 2), (7, 7), (9, 4)])
+def test_an_epoch_takes_each_picture_once_and_drops_none(count: int, batch_size: int) -> None:
+    order = epoch_order(3, 1, count, batch_size)
+    assert sorted(chain(*order)) == list(range(count))
+    assert all(len(batch) == batch_size for batch in order[:-1])
+
+
+def test_the_order_depends_on_seed_and_epoch_alone() -> None:
+    assert epoch_order(1, 2, 50, 4) == epoch_order(1, 2, 50, 4)
+    assert epoch_order(1, 2, 50, 4) != epoch_order(1, 3, 50, 4)
+    assert epoch_order(1, 2, 50, 4) != epoch_order(2, 2, 50, 4)
+
+
+def test_each_picture_of_each_epoch_has_a_seed_of_its_own_that_torch_accepts() -> None:
+    seeds = [sample_seed(seed, epoch, i) for seed in (0, 1, LARGEST_SEED) for epoch in range(20) for i in range(20)]
+    assert len(set(seeds)) == len(seeds)
+    for seed in seeds:
+        torch.Generator().manual_seed(seed)
+
+
+def test_batches_hold_normalised_pictures_and_ids(tmp_path: Path) -> None:
+    batches = load(tmp_path, batch_size=3)
+    assert [len(input_BCHW) for input_BCHW, _ in batches] == [3, 3, 1]
+    for input_BCHW, mask_BHW in batches:
+        assert (input_BCHW.dtype, mask_BHW.dtype) == (torch.float32, torch.int64)
+        assert input_BCHW.shape[1:] == (3, SIZE.height, SIZE.width)
+        assert set(mask_BHW.unique().tolist()) <= {0, 1, 2, 255}
+
+
+def test_without_augmentation_a_mask_comes_as_it_is_fitted(tmp_path: Path) -> None:
+    still = {"flip": False, "scale_min": 1.0, "scale_max": 1.0, "colour_jitter": 0.0}
+    config = make_config(tmp_path)
+    ((_, mask_BHW), *_) = load(tmp_path, batch_size=1, **still)
+    ((first,), *_) = epoch_order(config.recipe.seed, 0, len(config.samples), 1)
+    expected_HW = fit_mask(load_sample(config.samples[first])[1], config.preprocessing)
+    np.testing.assert_array_equal(mask_BHW[0].numpy(), expected_HW)
+
+
+def test_a_cache_changes_no_batch(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    fitted = FittedSamples(config.samples, config.preprocessing, cached=True)
+    samples = AugmentedSamples(fitted, config.preprocessing, config.recipe)
+    order = epoch_order(config.recipe.seed, 0, len(fitted), config.recipe.batch_size)
+    first, second = (list(load_batches(samples, order, epoch=0, workers=0)) for _ in range(2))
+    assert are_equal(first, second)
+    assert are_equal(first, load(tmp_path))
+
+
+def test_worker_processes_prepare_the_same_batches(tmp_path: Path) -> None:
+    assert are_equal(load(tmp_path, workers=2, epoch=4), load(tmp_path, epoch=4))
+
+
+class InterruptHandlers(torch.utils.data.Dataset):
+    """Tells how the process that prepares it takes Ctrl-C."""
+
+    def __getitem__(self, place: tuple[int, int]):
+        return torch.tensor(place), torch.tensor(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+
+
+def test_worker_processes_leave_ctrl_c_to_the_one_that_trains() -> None:
+    ((_, is_ignored_B),) = load_batches(InterruptHandlers(), [[0, 1]], epoch=0, workers=1)
+    assert is_ignored_B.all()
+    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+
+
+def test_epochs_and_seeds_change_the_batches(tmp_path: Path) -> None:
+    one_each = {"batch_size": 7}
+    first = load(tmp_path, **one_each)
+    assert not are_equal(first, load(tmp_path, epoch=1, **one_each))
+    assert not are_equal(first, load(tmp_path, seed=1, **one_each))
