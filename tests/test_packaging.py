@@ -107,7 +107,7 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
     said = run_without_torch(tmp_path, "train", "road/1", "--encoder-weights", "none")
     assert said.returncode == MissingExtraError.exit_code, said.stderr
     assert "torch" in said.stderr
-    assert "pip install 'atrous[train]'" in said.stderr
+    assert "pip install '.[train]'" in said.stderr
     assert "Traceback" not in said.stderr
 
 

@@ -205,7 +205,8 @@ def test_a_version_is_seen_in_its_project_and_workspace_alone(store: Store) -> N
     for project in (make_project(), make_project("sea"), make_project(workspace="other")):
         store.add_project(project)
     store.add_version(version_maker(), "acme", "road")
-    assert store.find_version("acme", "road", 2) is None
+    for number in (2, 0, -1, 10**20):
+        assert store.find_version("acme", "road", number) is None
     for place in (("acme", "sea"), ("other", "road"), ("nobody", "road"), ("acme", "nothing")):
         assert store.find_version(*place, 1) is None
         assert store.list_versions(*place) == []

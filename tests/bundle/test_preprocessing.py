@@ -46,7 +46,7 @@ PLACES = [
     ((80, 120), (0, 0, 40, 60)),
     ((80, 80), (0, 10, 40, 40)),
     ((30, 90), (10, 0, 20, 60)),
-    ((7, 9), (0, 4, 40, 51)),  # 51.43 is truncated; the odd padding is larger on the right
+    ((9, 13), (0, 1, 40, 57)),  # 57.78 is truncated; the odd padding is larger on the right
     ((1, 1000), (19, 0, 1, 60)),  # 0.06 rows are still one
     ((1000, 1), (0, 29, 40, 1)),
 ]

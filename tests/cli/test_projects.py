@@ -166,7 +166,7 @@ def test_a_model_is_scored_on_the_pictures_of_its_version(
         (["train", "road/1"], 3),
         (["train", "road"], 2),
         (["train", "main/road-1-t1"], 2),
-        (["train", f"road/{10**20}"], 2),
+        (["train", f"road/{10**20}"], 3),
         (["train", "road/1", "--resume"], 3),
         (["infer", "road/1", "here.jpg"], 3),
         (["project", "list", "--workspace", "nobody"], 3),

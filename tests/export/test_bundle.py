@@ -160,3 +160,17 @@ def test_weights_that_are_not_numbers_become_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(InvalidBundleError):
         export(tmp_path / "bundle", network)
     assert not (tmp_path / "bundle" / MANIFEST).exists()
+
+
+def test_a_disk_that_refuses_the_weights_is_an_os_error(tmp_path: Path) -> None:
+    (tmp_path / "weights.pt").mkdir()
+    with pytest.raises(OSError, match=r"weights\.pt"):
+        write_bundle(
+            tmp_path,
+            weights=make_network(seed=1).network.state_dict(),
+            class_map=CLASS_MAP,
+            preprocessing=PREPROCESSING,
+            provenance=PROVENANCE,
+            pictures_HWC=PICTURES,
+        )
+    assert not (tmp_path / MANIFEST).exists()

@@ -156,10 +156,8 @@ class FakeBundles:
 
     def publish(self, folder: Path, workspace: str, slug: str) -> None:
         target = self._folder / workspace / slug
-        if target.exists():
-            raise ConflictError(f"model {workspace}/{slug}: exists already")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(folder, target)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(folder, target)
 
     def locate(self, workspace: str, slug: str) -> Path:
         target = self._folder / workspace / slug

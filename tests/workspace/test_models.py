@@ -6,7 +6,7 @@ import pytest
 from tests.fakes.ports import fake_ports
 
 from atrous.adapters.home import open_home
-from atrous.core.errors import ConflictError, InvalidInputError, NotFoundError
+from atrous.core.errors import InvalidInputError, NotFoundError
 from atrous.core.ids import VersionId
 from atrous.workspace.models import find_model, publish_model
 from atrous.workspace.records import Training, TrainingState
@@ -76,16 +76,16 @@ def test_the_same_ids_stand_for_each_workspaces_own_model(ports: Ports, tmp_path
     assert find_model(ports, "other", "road/1") == theirs
 
 
-@pytest.mark.parametrize("model_id", ["road/9", "sea/1", "acme/nothing", "nobody/road-1-t1", "road/0"])
+@pytest.mark.parametrize(
+    "model_id", ["road/9", "sea/1", "acme/nothing", "nobody/road-1-t1", "road/0", f"road/{10**20}"]
+)
 def test_an_unknown_id_is_not_found_and_named(ports: Ports, tmp_path: Path, model_id: str) -> None:
     publish(ports, tmp_path, start(ports, "t1"))
     with pytest.raises(NotFoundError, match=model_id):
         find_model(ports, "acme", model_id)
 
 
-@pytest.mark.parametrize(
-    "model_id", ["", "road", "road/1/2", "Road/1", "../../secrets", "road/-1", f"road/{10**20}"]
-)
+@pytest.mark.parametrize("model_id", ["", "road", "road/1/2", "Road/1", "../../secrets", "road/-1"])
 def test_an_id_of_another_form_is_refused(ports: Ports, model_id: str) -> None:
     with pytest.raises(InvalidInputError, match="model id"):
         find_model(ports, "acme", model_id)
@@ -95,8 +95,7 @@ def test_a_training_is_published_once(ports: Ports, tmp_path: Path) -> None:
     training = start(ports, "t1")
     model = publish(ports, tmp_path, training)
     (tmp_path / "again").mkdir()
-    with pytest.raises(ConflictError, match=r"acme/road-1-t1: is published already"):
-        publish_model(ports, training, tmp_path / "again", {})
+    assert publish_model(ports, training, tmp_path / "again", {}) == model
     assert ports.store.list_models("acme") == [model]
     assert (ports.bundles.locate("acme", model.slug) / "weights.onnx").is_file()
 

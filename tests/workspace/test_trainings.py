@@ -83,6 +83,14 @@ def test_the_newest_unfinished_training_is_resumed(ports: Ports) -> None:
     assert resume_training(ports, version).id == older.id
 
 
+def test_a_failed_training_without_a_checkpoint_is_passed_over(ports: Ports) -> None:
+    version = make_version(ports)
+    stopped, dead = (start_training(ports, version, RECIPE) for _ in range(2))
+    end_training(ports, stopped, TrainingState.STOPPED)
+    end_training(ports, dead, TrainingState.FAILED, "the hub cannot be reached")
+    assert resume_training(ports, version, has_checkpoint=lambda _: False).id == stopped.id
+
+
 def test_only_trainings_of_this_very_version_are_resumed(ports: Ports) -> None:
     version, next_version, theirs = make_version(ports), make_version(ports), make_version(ports, "other")
     start_training(ports, next_version, RECIPE)

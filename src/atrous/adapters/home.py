@@ -22,12 +22,14 @@ def open_home(folder: Path) -> Ports:
         StorageError: if the folder cannot be written.
         InvalidInputError: if its database was made by a newer release or is damaged.
     """
+    database = folder / "atrous.db"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        database.touch(mode=0o600)
     except OSError as error:
         raise StorageError(f"{folder}: cannot be made ({error.strerror}); set ATROUS_HOME to another folder") from error
     return Ports(
-        store=open_sqlite_store(folder / "atrous.db"),
+        store=open_sqlite_store(database),
         blobs=DiskBlobs(folder / "blobs"),
         bundles=DiskBundles(folder / "models"),
         clock=SystemClock(),

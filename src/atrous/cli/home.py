@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from atrous.workspace.ports import Ports
 
 WorkspaceOption = Annotated[
-    str | None, typer.Option("--workspace", envvar="ATROUS_WORKSPACE", help="Workspace slug [default: the first one].")
+    str | None,
+    typer.Option("--workspace", envvar="ATROUS_WORKSPACE", help="Workspace slug \\[default: the first one]."),
 ]
 
 

@@ -24,13 +24,15 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1].")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one [default: 9001].")] = None,
-    auth: Annotated[str | None, typer.Option(help="on: every call needs a key; off: none does [default: on].")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on \\[default: 127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one \\[default: 9001].")] = None,
+    auth: Annotated[
+        str | None, typer.Option(help="on: every call needs a key; off: none does \\[default: on].")
+    ] = None,
 ) -> None:
-    """Serve every published model over the HTTP API that Roboflow's clients speak.
+    r"""Serve every published model over the HTTP API that Roboflow's clients speak.
 
-    Settings come from options, then ATROUS_… variables, then [server] in ATROUS_HOME/config.toml.
+    Settings come from options, then ATROUS_… variables, then \[server] in ATROUS_HOME/config.toml.
     """
     import uvicorn
 

@@ -14,7 +14,7 @@ from atrous.cli.home import WorkspaceOption, find_home, open_ports
 from atrous.cli.terminal import open_progress, percent, say
 from atrous.core.errors import InvalidInputError
 from atrous.core.ids import parse_version_id
-from atrous.worker.training import missing_torch, run_training_job
+from atrous.worker.training import has_checkpoint, require_torch, run_training_job
 from atrous.workspace.trainings import resume_training, start_training
 from atrous.workspace.versions import find_version
 
@@ -60,10 +60,12 @@ def train(
     chosen = {name: value for name, value in locals().items() if name in RECIPE_OPTIONS and value is not None}
     ports, slug = open_ports(workspace)
     found = find_version(ports, slug, parse_version_id(version))
+    runs = find_home() / "runs"
+    require_torch()
     if resume:
         if chosen:
             raise InvalidInputError(f"--resume keeps the recipe it began with; leave out {_flags(chosen)}")
-        training = resume_training(ports, found)
+        training = resume_training(ports, found, has_checkpoint=lambda one: has_checkpoint(runs / one.id))
     else:
         training = start_training(ports, found, _complete_recipe(chosen))
     recipe = training.recipe
@@ -71,9 +73,10 @@ def train(
         f"training {found.id} ({training.id}): {recipe['architecture']}, {recipe['encoder']}, "
         f"weights {recipe['encoder_weights']}, {recipe['epochs']} epochs"
     )
-    run_folder = find_home() / "runs" / training.id
     with TerminalListener(recipe["epochs"]) as listener:
-        model = run_training_job(ports, training, found, run_folder=run_folder, listener=listener, resume=resume)
+        model = run_training_job(
+            ports, training, found, run_folder=runs / training.id, listener=listener, resume=resume
+        )
     _say_end(model)
 
 
@@ -136,10 +139,8 @@ class TerminalListener:
 
 
 def _complete_recipe(chosen: dict[str, Any]) -> dict[str, Any]:
-    try:
-        from atrous.training.recipe import Recipe
-    except ModuleNotFoundError as error:
-        raise missing_torch() from error
+    from atrous.training.recipe import Recipe
+
     return Recipe(**chosen).as_json()
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from atrous.core.errors import InvalidInputError
 
-# Longer numbers fit in no database column, and no project comes near.
-MAX_NUMBER_DIGITS = 9
 MAX_SLUG_LENGTH = 64
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 # First parts of paths that mean something else, here or at the stock server: a project or workspace of such a name
@@ -105,7 +103,5 @@ def parse_model_id(text: str) -> VersionId | ModelSlugId:
         raise InvalidInputError(f"model id {text[:200]!r}: write PROJECT/VERSION, such as road/1, or WORKSPACE/MODEL")
     first, second = parts
     if second.isascii() and second.isdigit():
-        if len(second) > MAX_NUMBER_DIGITS:
-            raise InvalidInputError(f"model id {text!r}: a version has at most {MAX_NUMBER_DIGITS} digits")
         return VersionId(project=first, number=int(second))
     return ModelSlugId(workspace=first, slug=second)

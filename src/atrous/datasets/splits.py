@@ -47,5 +47,5 @@ def hold_out_valid(name: str) -> Split:
 
 
 def _share_of(name: str) -> float:
-    digest = hashlib.sha256(source_stem(name).encode()).digest()
+    digest = hashlib.sha256(source_stem(name).encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

@@ -28,7 +28,10 @@ def class_colours_BGR(count: int) -> NDArray[np.uint8]:
 def draw_overlay(
     image_HWC: NDArray[np.uint8], mask_HW: NDArray[np.uint8], class_map: ClassMap, *, opacity: float = 0.5
 ) -> NDArray[np.uint8]:
-    """Blend each class's colour over the BGR picture, background left as it is, with a name on each large region."""
+    """Blend each class's colour over the BGR picture, background left as it is, and write a name on each large region.
+
+    A name may reach past a thin region.
+    """
     colours = class_colours_BGR(256)
     blended = cv2.addWeighted(image_HWC, 1 - opacity, colours[mask_HW], opacity, 0)
     overlay_HWC = np.where((mask_HW == BACKGROUND_ID)[..., None], image_HWC, blended).astype(np.uint8)
@@ -42,7 +45,7 @@ def draw_overlay(
 def _write_name(
     overlay_HWC: NDArray[np.uint8], region_HW: NDArray[np.bool_], name: str, colour: NDArray[np.uint8]
 ) -> None:
-    """Write a class's name in the middle of its largest region, if it fits there."""
+    """Write a class's name in the middle of its largest region, if that has room for it by area."""
     count, labels_HW, stats, centres = cv2.connectedComponentsWithStats(region_HW.astype(np.uint8))
     if count < 2:
         return

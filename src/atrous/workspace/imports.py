@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -27,7 +29,6 @@ from atrous.workspace.workspaces import choose_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -172,10 +173,18 @@ class _Prepared:
 
 
 def _prepare(item: SourceItem, mapping: ClassMapping) -> _Prepared | Finding:
+    if not _is_utf8(item.name):
+        shown = Path(os.fsencode(item.image_path).decode(errors="replace"))
+        return Finding(shown, "has a name that is not UTF-8", "rename it")
     labelled = load_labelled_picture(item, mapping)
     if isinstance(labelled, Finding):
         return labelled
     return _Prepared(labelled, hashlib.sha256(labelled.image).hexdigest(), _encode_mask(labelled.mask_HW))
+
+
+def _is_utf8(name: str) -> bool:
+    # The system hands over bytes that are no UTF-8 as lone surrogates.
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _encode_mask(mask_HW: NDArray[np.uint8]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atrous.core.errors import ConflictError, NotFoundError
+from atrous.core.errors import NotFoundError
 from atrous.core.ids import MAX_SLUG_LENGTH, ModelSlugId, VersionId, parse_model_id
 from atrous.workspace.records import Model
 
@@ -35,11 +35,7 @@ def find_model(ports: Ports, workspace: str, model_id: str) -> Model:
 
 
 def publish_model(ports: Ports, training: Training, folder: Path, metrics: dict[str, Any]) -> Model:
-    """Take over a finished bundle under a slug of its own.
-
-    Raises:
-        ConflictError: if the training's model is published already.
-    """
+    """Take over a finished bundle under a slug of its own; what a killed job has published already is given back."""
     tail = f"-{training.version}-{training.id}"
     model = Model(
         workspace=training.workspace,
@@ -51,8 +47,9 @@ def publish_model(ports: Ports, training: Training, folder: Path, metrics: dict[
         created=ports.clock.now(),
         metrics=metrics,
     )
-    if ports.store.find_model(model.workspace, model.slug):
-        raise ConflictError(f"model {model.workspace}/{model.slug}: is published already")
+    published = ports.store.find_model(model.workspace, model.slug)
+    if published:
+        return published
     ports.bundles.publish(folder, model.workspace, model.slug)
     ports.store.add_model(model)
     return model

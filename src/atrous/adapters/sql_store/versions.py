@@ -17,6 +17,9 @@ from atrous.workspace.versions import read_preprocessing, write_preprocessing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# SQLite can hold no larger number, not even to compare with.
+MAX_INTEGER = 2**63 - 1
+
 
 class SqlVersions(SqlTable):
     """Versions, numbered from 1 in each project."""
@@ -41,6 +44,8 @@ class SqlVersions(SqlTable):
 
     def find_version(self, workspace: str, project: str, number: int) -> Version | None:
         """The version, or None."""
+        if number > MAX_INTEGER:
+            return None
         statement = _select_versions(workspace, project).where(versions.c.number == number)
         with self._read() as connection:
             row = connection.execute(statement).one_or_none()
