@@ -15,7 +15,7 @@ from .palette import Colour, Label
 
 SAMPLES = 2
 HAZE_LENGTH_M = 30.0
-_SUBPIXEL_BITS = 3
+SUBPIXEL_BITS = 3
 _FARTHEST_PX = 30_000
 
 Bytes = NDArray[np.uint8]
@@ -51,19 +51,21 @@ class Canvas:
 
     def fill(self, polygons: Sequence[ArrayLike], ink: Ink) -> None:
         """Paint polygons [N, 2] in pixels; where two of one call overlap, nothing is painted."""
-        factor = 1 << _SUBPIXEL_BITS
-        corners = [
-            np.round(np.clip(np.asarray(polygon), -_FARTHEST_PX, _FARTHEST_PX) * factor).astype(np.int32)
-            for polygon in polygons
-        ]
+        corners = [round_corners(polygon) for polygon in polygons]
         clear = measure_clearness(ink.depth_m)
-        cv2.fillPoly(self.paint_HWC, corners, (*ink.colour, int(ink.label)), shift=_SUBPIXEL_BITS)
-        cv2.fillPoly(self.light_HWC, corners, (clear, 255 * ink.sun, 255 * ink.glow), shift=_SUBPIXEL_BITS)
+        cv2.fillPoly(self.paint_HWC, corners, (*ink.colour, int(ink.label)), shift=SUBPIXEL_BITS)
+        cv2.fillPoly(self.light_HWC, corners, (clear, 255 * ink.sun, 255 * ink.glow), shift=SUBPIXEL_BITS)
 
 
 def open_canvas(height_px: int, width_px: int) -> Canvas:
     """A blank canvas."""
     return Canvas(np.zeros((height_px, width_px, 4), np.uint8), np.zeros((height_px, width_px, 3), np.uint8))
+
+
+def round_corners(polygon: ArrayLike) -> NDArray[np.int32]:
+    """Corners [N, 2] in pixels as OpenCV draws them: whole numbers with SUBPIXEL_BITS of fraction."""
+    near = np.clip(np.asarray(polygon), -_FARTHEST_PX, _FARTHEST_PX)
+    return np.round(near * (1 << SUBPIXEL_BITS)).astype(np.int32)
 
 
 def measure_clearness(depth_m: float) -> float:

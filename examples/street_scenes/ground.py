@@ -5,7 +5,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .canvas import HAZE_LENGTH_M, Canvas, Ink
+from .canvas import HAZE_LENGTH_M, SUBPIXEL_BITS, Canvas, Ink, round_corners
 from .palette import WHITE, Colour, Label, mix_paint, paint_leaf, paint_paving, paint_stone, pick, scale
 from .street import SIDE_ROAD_M, Street
 
@@ -81,9 +81,9 @@ def _lay_slab(canvas: Canvas, street: Street, x_m: Range, z_m: Range, colour: Co
     between = _SLICES_M[(z_m[0] < _SLICES_M) & (z_m[1] > _SLICES_M)]
     stops = [z_m[0], *between, z_m[1]]
     outline = [(x_m[0], 0, z) for z in stops] + [(x_m[1], 0, z) for z in reversed(stops)]
-    polygon = np.round(street.camera.project(outline) * 8).clip(-2e5, 2e5).astype(np.int32)
+    polygon = round_corners(street.camera.project(outline))
     # Only the paint: the ground's light is laid once, with true depth in every row.
-    cv2.fillPoly(canvas.paint_HWC, [polygon], (*colour, int(label)), shift=3)
+    cv2.fillPoly(canvas.paint_HWC, [polygon], (*colour, int(label)), shift=SUBPIXEL_BITS)
 
 
 def _lay_strip(canvas: Canvas, street: Street, left_m: float, right_m: float, colour: Colour, *, label: Label) -> None:
@@ -121,8 +121,8 @@ def _pour_puddle(canvas: Canvas, street: Street, colour: Colour, rng: Generator)
     turn = np.linspace(0, 2 * np.pi, 18, endpoint=False)
     radius = rng.uniform(0.4, 0.8) * rng.uniform(0.75, 1.2, 18)
     rim = np.column_stack([x + radius * np.cos(turn), 0 * turn, z + 1.8 * radius * np.sin(turn)])
-    polygon = np.round(street.camera.project(rim) * 8).clip(-2e5, 2e5).astype(np.int32)
-    cv2.fillPoly(canvas.paint_HWC, [polygon], (*colour, int(Label.ROAD)), shift=3)
+    polygon = round_corners(street.camera.project(rim))
+    cv2.fillPoly(canvas.paint_HWC, [polygon], (*colour, int(Label.ROAD)), shift=SUBPIXEL_BITS)
 
 
 def _mark_road(canvas: Canvas, street: Street, rng: Generator) -> None:

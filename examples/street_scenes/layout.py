@@ -24,8 +24,8 @@ _SIDEWALK: tuple[tuple[Place, float, tuple[float, float], float, float], ...] = 
     (draw_person, 0.4, (0.3, 0.85), 0.22, 1.7),
     (raise_lamp, 0.1, (0.12, 0.2), 0.1, 5.0),
     (raise_mast, 0.06, (0.12, 0.3), 0.1, 6.0),
-    (raise_sign, 0.15, (0.15, 0.3), 0.12, 2.8),
-    (raise_traffic_light, 0.05, (0.12, 0.2), 0.15, 3.2),
+    (raise_sign, 0.2, (0.15, 0.3), 0.12, 2.8),
+    (raise_traffic_light, 0.08, (0.12, 0.2), 0.15, 3.2),
     (plant_tree, 0.16, (0.2, 0.4), 1.1, 5.0),
     (plant_bush, 0.04, (0.7, 1.0), 0.6, 1.0),
     (put_bin, 0.06, (0.6, 0.9), 0.3, 1.0),
@@ -134,13 +134,14 @@ def _line_sidewalks(street: Street, rng: Generator) -> list[Thing]:
     things: list[Thing] = []
     odds = np.array([row[1] for row in _SIDEWALK])
     for kerb_m, wall_m in ((street.left_m, street.walk_left_m), (street.right_m, street.walk_right_m)):
-        z = rng.uniform(5.5, 7.5)
-        while z < 14:
+        # Nearer things would stand beside the picture.
+        z = max(5.5, 2.1 * abs(kerb_m)) + rng.uniform(0, 1.5)
+        while z < 14.5:
             place, _, share, half, high = _SIDEWALK[int(rng.choice(len(_SIDEWALK), p=odds / odds.sum()))]
             if not street.is_open(z, 0) and not (place is draw_person and z > 11.5):
                 x = kerb_m + (wall_m - kerb_m) * rng.uniform(*share)
                 things.append(_stand(street, place, x, z, stand_box(x, z, half_m=half, high_m=high)))
-            z += rng.uniform(0.8, 1.8) + z * 0.06
+            z += rng.uniform(1.0, 1.9) + z * 0.06
     return things
 
 
@@ -180,7 +181,7 @@ def _choose_lanes(street: Street) -> list[tuple[float, float, float]]:
     """Lanes that fit the road: x, heading, and how often a place in them is taken."""
     lanes = [(street.left_m + 1.05, np.pi, 0.55)]
     lanes += [(street.right_m - 1.0, 0.0, 0.55)] if street.right_m > 2.9 else [(0.3, 0.0, 0.2)]
-    lanes += [(street.left_m / 2 + 0.4, np.pi, 0.25)] if street.left_m < -4.6 else []
+    lanes += [(street.left_m / 2 + 0.4, np.pi, 0.25)] if street.left_m < -4.3 else []
     return lanes
 
 

@@ -11,7 +11,7 @@ from .street import Street
 
 def raise_lamp(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Generator) -> None:
     """A lamp post whose arm reaches over the road."""
-    height, reach = rng.uniform(3.8, 5.0), -np.sign(x_m) * rng.uniform(0.7, 1.5)
+    height, reach = rng.uniform(3.3, 4.3), -np.sign(x_m) * rng.uniform(0.6, 1.1)
     metal = paint_post(rng)
     raise_post(canvas, street, x_m, z_m, height_m=height, colour=metal)
     arm = [
@@ -35,26 +35,26 @@ def raise_lamp(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Gene
 
 
 def raise_mast(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Generator) -> None:
-    """A bare mast, or one with a crossbar."""
-    height, colour = rng.uniform(4.2, 6.0), paint_post(rng)
+    """A bare mast, or one with a crossbar on top."""
+    height, colour = rng.uniform(4.4, 5.6), paint_post(rng)
     raise_post(canvas, street, x_m, z_m, height_m=height, colour=colour)
-    if rng.random() < 0.75:
+    if rng.random() < 0.85:
         bar = [
-            (x_m - 0.8, height - 0.8, z_m),
-            (x_m + 0.8, height - 0.8, z_m),
-            (x_m + 0.8, height - 0.4, z_m),
-            (x_m - 0.8, height - 0.4, z_m),
+            (x_m - 0.8, height - 0.35, z_m),
+            (x_m + 0.8, height - 0.35, z_m),
+            (x_m + 0.8, height, z_m),
+            (x_m - 0.8, height, z_m),
         ]
         canvas.fill([street.camera.project(bar)], Ink(colour, Label.POLE, z_m))
 
 
 def raise_sign(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Generator) -> None:
     """A traffic sign on its post."""
-    height, radius = rng.uniform(2.3, 2.9), rng.uniform(0.6, 0.82)
+    height, radius = rng.uniform(2.3, 2.9), rng.uniform(0.68, 0.88)
     raise_post(canvas, street, x_m, z_m, height_m=height, colour=paint_post(rng))
     corners = int(rng.choice((3, 4, 4, 8, 20, 20)))
     rim, face = _choose_plate(rng)
-    for size, colour in ((1.0, rim), (0.76, face)):
+    for size, colour in ((1.0, WHITE), (0.9, rim), (0.68, face)):
         _hang_plate(canvas, street, (x_m, height, z_m), (radius * size, corners), colour)
     mark = np.array(
         [
@@ -69,7 +69,7 @@ def raise_sign(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Gene
 
 def raise_traffic_light(canvas: Canvas, street: Street, x_m: float, z_m: float, rng: Generator) -> None:
     """Three lamps in a box on a post; one is lit."""
-    height = rng.uniform(2.9, 3.5)
+    height = rng.uniform(2.7, 3.2)
     raise_post(canvas, street, x_m, z_m, height_m=height - 0.5, colour=paint_post(rng))
     case = [
         (x_m - 0.36, height - 1.2, z_m),
@@ -86,7 +86,7 @@ def raise_traffic_light(canvas: Canvas, street: Street, x_m: float, z_m: float, 
 
 def raise_post(canvas: Canvas, street: Street, x_m: float, z_m: float, *, height_m: float, colour: Colour) -> None:
     """A post with a lit and a dark side."""
-    half = 0.23
+    half = 0.25
     dark = street.camera.project(
         [
             (x_m - half, 0, z_m),
@@ -98,14 +98,14 @@ def raise_post(canvas: Canvas, street: Street, x_m: float, z_m: float, *, height
     bright = dark.copy()
     towards = 0 if street.light.towards_sun[0] < 0 else 1
     bright[[1 - towards, 2 + towards], 0] = (dark[[0, 3], 0] + dark[[1, 2], 0]) / 2
-    canvas.fill([dark], Ink(scale(colour, 0.8), Label.POLE, z_m, 0.3))
+    canvas.fill([dark], Ink(scale(colour, 0.5), Label.POLE, z_m, 0.3))
     canvas.fill([bright], Ink(colour, Label.POLE, z_m, 0.8))
 
 
 def paint_post(rng: Generator) -> Colour:
     """Galvanised, or painted dark or cream."""
-    if rng.random() < 0.75:
-        return mix_paint(rng, hue=(0.5, 0.7), saturation=(0.0, 0.12), value=(0.5, 0.85))
+    if rng.random() < 0.85:
+        return mix_paint(rng, hue=(0.5, 0.7), saturation=(0.0, 0.12), value=(0.65, 0.95))
     return pick(rng, ((40, 60, 52), (38, 40, 46), (184, 178, 160), (60, 70, 92)))
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .canvas import Canvas
+from .canvas import SUBPIXEL_BITS, Canvas, round_corners
 from .street import Street
 
 _LONGEST = 3.5
@@ -31,17 +31,17 @@ def cast_shadows(canvas: Canvas, street: Street, boxes: list[Box]) -> None:
     """Take the sun from the ground where boxes stand in its way; call before the things themselves are drawn."""
     shade_HW = np.zeros(canvas.paint_HWC.shape[:2], np.uint8)
     for box in boxes:
-        cv2.fillConvexPoly(shade_HW, _throw(street, box), 255, shift=3)
+        cv2.fillConvexPoly(shade_HW, _throw(street, box), 255, shift=SUBPIXEL_BITS)
     shade_HW[: int(street.camera.horizon_px) + 1] = 0
     canvas.light_HWC[..., 1] = np.where(shade_HW > 0, 0, canvas.light_HWC[..., 1])
 
 
 def _throw(street: Street, box: Box) -> NDArray[np.int32]:
-    """Outline in pixels, with 3 bits of fraction, of a box's shadow."""
+    """Outline, as OpenCV draws it, of a box's shadow."""
     corners = np.array(list(itertools.product(box.x_m, box.y_m, box.z_m)))
     towards_x, towards_y, towards_z = street.light.towards_sun
     slope = np.clip(np.array([towards_x, towards_z]) / towards_y, -_LONGEST, _LONGEST)
     ground_xz = corners[:, [0, 2]] - corners[:, 1:2] * slope
     hull_xz = cv2.convexHull(ground_xz.astype(np.float32)).reshape(-1, 2)
     points = np.column_stack([hull_xz[:, 0], 0 * hull_xz[:, 0], hull_xz[:, 1]])
-    return np.round(street.camera.project(points) * 8).clip(-2e5, 2e5).astype(np.int32)
+    return round_corners(street.camera.project(points))

@@ -42,7 +42,7 @@ class Street:
 
 def plan_street(rng: Generator, *, width_px: int, height_px: int) -> Street:
     """A street for a picture of this size."""
-    left, right = -rng.uniform(2.4, 5.0), rng.uniform(2.2, 3.8)
+    left, right = -rng.uniform(2.4, 4.6), rng.uniform(2.2, 3.6)
     return Street(
         camera=_place_camera(rng, width_px * SAMPLES, height_px * SAMPLES),
         light=choose_light(rng),
@@ -51,7 +51,7 @@ def plan_street(rng: Generator, *, width_px: int, height_px: int) -> Street:
         right_m=right,
         walk_left_m=left - rng.uniform(2.4, 3.6),
         walk_right_m=right + rng.uniform(2.4, 3.6),
-        side_road_m=rng.uniform(10, 20) if rng.random() < 0.4 else None,
+        side_road_m=rng.uniform(10, 20) if rng.random() < 0.3 else None,
         end_m=rng.uniform(26, 42),
     )
 

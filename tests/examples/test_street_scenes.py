@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 COMMAND = Path(__file__).parents[2] / "examples" / "street_scenes"
 COUNTS = {"train": 20, "valid": 10, "test": 10}
 VOID = 255
-# A colour table reaches about 0.26 at the demo's size; a scene set above this would be solved by looking at colours.
+# A colour table reaches about 0.27 at the demo's size; a scene set above this would be solved by looking at colours.
 COLOUR_ALONE_MIOU = 0.45
 
 
@@ -94,8 +94,8 @@ def test_every_class_occurs_in_every_split(scenes: Path) -> None:
 
 def test_little_of_a_scene_is_void(scenes: Path) -> None:
     _, masks_NHW = read_split(scenes / "test")
-    # Seams are some 2 % of a picture; a bonnet takes up to 10 % of every fourth.
-    assert np.mean(masks_NHW == VOID) < 0.08
+    # Seams are some 4 % of a picture; a bonnet takes up to 10 % of every fourth.
+    assert np.mean(masks_NHW == VOID) < 0.1
 
 
 def test_colour_alone_does_not_tell_the_classes(scenes: Path) -> None:
@@ -112,12 +112,13 @@ def score_colour_table(
     class_count = 9
     known, asked = train_masks != VOID, test_masks != VOID
     pairs = pack_colours(train_images)[known] * class_count + train_masks[known]
-    votes: NDArray[np.int64] = np.bincount(pairs, minlength=4096 * class_count).reshape(4096, class_count)
+    votes = np.bincount(pairs, minlength=4096 * class_count).reshape(4096, class_count)
     predicted = votes.argmax(axis=1)[pack_colours(test_images)[asked]]
     cells = test_masks[asked].astype(np.int64) * class_count + predicted
     confusion = np.bincount(cells, minlength=class_count**2).reshape(class_count, class_count)
-    hits = np.diag(confusion)
-    return float(np.mean(hits / (confusion.sum(axis=0) + confusion.sum(axis=1) - hits)))
+    hits: NDArray[np.int64] = np.diagonal(confusion)
+    iou: NDArray[np.float64] = hits / (confusion.sum(axis=0) + confusion.sum(axis=1) - hits)
+    return float(iou.mean())
 
 
 def pack_colours(images_NHWC: NDArray[np.uint8]) -> NDArray[np.int64]:

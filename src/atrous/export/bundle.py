@@ -16,7 +16,7 @@ from atrous.bundle.manifest import FORMAT_VERSION, Manifest, hash_files, read_ma
 from atrous.bundle.preprocessing import fit_image, normalise
 from atrous.export.onnx import export_onnx
 from atrous.export.parity import compare_networks
-from atrous.models.architectures import build_network
+from atrous.models.architectures import Shape, build_network
 from atrous.runtime.backends import BACKENDS
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def write_bundle(
         InvalidBundleError: if the exported network disagrees with the trained one.
         OSError: if the disk refuses.
     """
-    network = build_network(provenance.architecture, provenance.encoder, len(class_map))
+    recipe = provenance.recipe
+    sizes = {name: recipe[name] for name in ("encoder_depth", "decoder_channels") if name in recipe}
+    network = build_network(provenance.architecture, provenance.encoder, len(class_map), Shape(**sizes))
     network.network.load_state_dict(weights)
     network.eval()
     export_onnx(network, preprocessing.size, folder / WEIGHTS_ONNX)

@@ -6,6 +6,7 @@ Source: Chen et al. 2017, arXiv:1706.05587; Chen et al. 2018, arXiv:1802.02611.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import segmentation_models_pytorch as smp
@@ -45,13 +46,34 @@ class SegmentationNetwork(nn.Module):
         return self.network(padded_BCHW)[..., :height, :width]
 
 
-def build_network(architecture: str, encoder: str, class_count: int) -> SegmentationNetwork:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of a network that are not its encoder's own; the defaults are those of segmentation-models-pytorch.
+
+    Attributes:
+        encoder_depth: stages of the encoder that are used, 4 or 5; the fifth costs most on a CPU.
+        decoder_channels: width of the pyramid and of what follows it.
+        dropout: share of the pyramid's values dropped in training.
+    """
+
+    encoder_depth: int = 5
+    decoder_channels: int = 256
+    dropout: float = 0.5
+
+
+DEFAULT_SHAPE = Shape()
+
+
+def build_network(
+    architecture: str, encoder: str, class_count: int, shape: Shape = DEFAULT_SHAPE
+) -> SegmentationNetwork:
     """Make a network with random weights.
 
     Args:
         architecture: a name in `ARCHITECTURES`.
         encoder: a name of segmentation-models-pytorch, such as `mobilenet_v2`, `resnet50` or `tu-...` for timm's.
         class_count: K, background included.
+        shape: its other sizes.
 
     Raises:
         InvalidInputError: if either name is unknown, or the encoder cannot be dilated.
@@ -59,7 +81,14 @@ def build_network(architecture: str, encoder: str, class_count: int) -> Segmenta
     if architecture not in ARCHITECTURES:
         raise InvalidInputError(f"architecture {architecture!r}: choose one of {', '.join(ARCHITECTURES)}")
     try:
-        network = ARCHITECTURES[architecture](encoder, encoder_weights=None, classes=class_count)
+        network = ARCHITECTURES[architecture](
+            encoder,
+            encoder_weights=None,
+            encoder_depth=shape.encoder_depth,
+            decoder_channels=shape.decoder_channels,
+            decoder_aspp_dropout=shape.dropout,
+            classes=class_count,
+        )
     except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInputError(
             f"encoder {encoder!r}: unknown, or it cannot be dilated as {architecture} needs ({_first_line(error)}); "

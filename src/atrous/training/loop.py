@@ -10,7 +10,7 @@ import json
 import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -18,7 +18,7 @@ from lightning_fabric import Fabric
 from atrous.core.errors import InvalidInputError, StoppedError, StorageError
 from atrous.datasets.content import count_class_pixels
 from atrous.datasets.splits import Split
-from atrous.models.architectures import build_network
+from atrous.models.architectures import Shape, build_network
 from atrous.models.pretrained import load_start
 from atrous.training.average import WeightAverage
 from atrous.training.batches import (
@@ -103,9 +103,12 @@ class _Run:
         if recipe.device == "cuda" and not torch.cuda.is_available():
             raise InvalidInputError("--device cuda: torch finds no GPU here; choose cpu, or install torch for CUDA")
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        # A quarter of the time on a CPU, and of use only to find code that reads memory it never wrote.
+        cast("Any", torch.utils.deterministic).fill_uninitialized_memory = False
         torch.manual_seed(recipe.seed)
         self.fabric = Fabric(accelerator=recipe.device, devices=1, precision=recipe.precision)  # pyright: ignore[reportArgumentType]
-        network = build_network(recipe.architecture, recipe.encoder, len(config.class_map))
+        shape = Shape(recipe.encoder_depth, recipe.decoder_channels, recipe.dropout)
+        network = build_network(recipe.architecture, recipe.encoder, len(config.class_map), shape)
         if not (config.resume and (config.run_folder / LAST).is_file()):
             load_start(network, recipe.encoder, recipe.encoder_weights)
         network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

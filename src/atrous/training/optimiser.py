@@ -35,7 +35,7 @@ def make_optimiser(network: SegmentationNetwork, recipe: Recipe) -> torch.optim.
             if weights:
                 decay = recipe.weight_decay if decays else 0.0
                 groups.append({"params": weights, "weight_decay": decay, "lr_factor": factor})
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, step: int, total_steps: int) -> float:

@@ -29,6 +29,9 @@ class Recipe:
         encoder_weights: `imagenet` (or another name the hub knows), `none`, or a file.
         learning_rate: AdamW's peak, reached after the warm-up and lowered polynomially to 0.
         encoder_lr_factor: the encoder's share of it; below 1 protects pretrained weights.
+        encoder_depth: stages of the encoder that are used, 4 or 5; 4 is quicker and a little coarser.
+        decoder_channels: width of the pyramid and of what follows it.
+        dropout: share of the pyramid's values dropped in each step; short trainings of small networks want less.
         class_weights: `balanced` weighs the loss by the inverse square root of each class's pixel share.
         ema_horizon: share of all steps over which weights are averaged for validation and the model; 0 is off.
         scale_min, scale_max: range of the random zoom before the random crop.
@@ -46,6 +49,9 @@ class Recipe:
     learning_rate: float = 1e-3
     encoder_lr_factor: float = 1.0
     weight_decay: float = 1e-2
+    encoder_depth: int = 5
+    decoder_channels: int = 256
+    dropout: float = 0.5
     warmup_share: float = 0.05
     poly_power: float = 0.9
     class_weights: str = "balanced"
@@ -67,6 +73,9 @@ class Recipe:
             "learning_rate": (1e-9, 100.0),
             "encoder_lr_factor": (0.0, 10.0),
             "weight_decay": (0.0, 10.0),
+            "encoder_depth": (4, 5),
+            "decoder_channels": (8, 2048),
+            "dropout": (0.0, 0.9),
             "warmup_share": (0.0, 1.0),
             "ema_horizon": (0.0, 1.0),
             "scale_min": (0.1, 10.0),
