@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD_REVISION = "0001"
 BUSY_TIMEOUT_S = 30
+WAL_RETRY_S = 0.02
 
 
 class SqlTable:
@@ -63,8 +66,23 @@ def utc(moment: datetime) -> datetime:
 def _prepare_connection(connection: Any, _record: Any) -> None:
     # Transactions are begun by `_begin_transaction`; the driver's own habit of beginning late is turned off.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    _use_wal(connection)
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _use_wal(connection: Any) -> None:
+    """Turn WAL on, waiting for others who do the same to a new file: SQLite's own timeout does not cover this step."""
+    deadline_s = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline_s:
+                raise
+            time.sleep(WAL_RETRY_S)
+        else:
+            return
 
 
 def _begin_transaction(connection: Connection) -> None:
