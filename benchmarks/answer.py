@@ -63,7 +63,7 @@ STAGES = ("decode picture", "prepare", "network", "decode logits", "two PNGs", "
 ANSWER, BARE, HTTP = "answer_picture", "bare session.run", "HTTP total"
 WARM_UP = 2
 READY_TIMEOUT_S = 60
-WISH = Wish(threshold=DEFAULT, auto_orient=True, max_pixels=Settings().max_pixels)
+WISH = Wish(threshold=DEFAULT, max_pixels=Settings().max_pixels)
 
 
 class Stopwatch:

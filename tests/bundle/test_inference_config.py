@@ -7,13 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atrous.bundle.contrast import Contrast
 from atrous.bundle.inference_config import read_inference_config, write_inference_config
 from atrous.bundle.preprocessing import Fit, Preprocessing
+from atrous.bundle.regions import StaticCrop
 from atrous.core.errors import InvalidBundleError
 from atrous.core.sizes import Size
 
 channels = st.tuples(*[st.floats(0.01, 10)] * 3)
 sides_px = st.integers(1, 8192)
+crops = st.builds(
+    StaticCrop, x_min=st.integers(0, 49), y_min=st.integers(0, 49), x_max=st.integers(50, 100), y_max=st.just(100)
+)
 preprocessings = st.builds(
     Preprocessing,
     size=st.builds(Size, height=sides_px, width=sides_px),
@@ -21,6 +26,9 @@ preprocessings = st.builds(
     auto_orient=st.booleans(),
     mean_RGB=channels,
     std_RGB=channels,
+    crop=st.none() | crops,
+    grayscale=st.booleans(),
+    contrast=st.none() | st.sampled_from(list(Contrast)),
 )
 
 ABSENT = object()
@@ -70,12 +78,10 @@ def test_the_file_speaks_the_words_of_the_stock_runtime() -> None:
         ("network_input.input_channels", 1),
         ("network_input.scaling_factor", 1),
         ("network_input.color_mode", "bgr"),
-        ("network_input.resize_mode", "center-crop"),
-        ("network_input.resize_mode", "letterbox-reflect-edges"),
+        ("network_input.resize_mode", "fill"),
         ("network_input.padding_value", 114),
-        ("image_pre_processing.static-crop", {"enabled": True, "x_min": 0}),
-        ("image_pre_processing.contrast", {"enabled": True, "type": "Contrast Stretching"}),
-        ("image_pre_processing.grayscale", {"enabled": True}),
+        ("image_pre_processing.contrast", {"enabled": True, "type": "Gamma"}),
+        ("image_pre_processing.static-crop", {"enabled": True, "x_min": 0.5, "y_min": 0, "x_max": 9, "y_max": 9}),
     ],
 )
 def test_a_setting_that_would_change_pixels_unseen_is_refused_by_name(path: str, value: Any) -> None:
@@ -105,11 +111,55 @@ def test_a_setting_that_would_change_pixels_unseen_is_refused_by_name(path: str,
         ("network_input", None),
         ("image_pre_processing", []),
         ("image_pre_processing.auto-orient", "on"),
+        ("image_pre_processing.static-crop", {"enabled": True, "x_min": 0}),
+        ("image_pre_processing.static-crop", {"enabled": True, "x_min": 9, "y_min": 0, "x_max": 9, "y_max": 9}),
+        ("image_pre_processing.static-crop", {"enabled": True, "x_min": "a", "y_min": 0, "x_max": 9, "y_max": 9}),
+        ("image_pre_processing.contrast", {"enabled": True}),
+        ("image_pre_processing.contrast", {"enabled": True, "type": ["Gamma"]}),
+        ("image_pre_processing.grayscale", True),
     ],
 )
 def test_a_damaged_file_is_refused_by_name(path: str, value: Any) -> None:
     with pytest.raises(InvalidBundleError, match=r"inference_config\.json"):
         read_inference_config(change(make_config(), path, value))
+
+
+@pytest.mark.parametrize(
+    ("mode", "fit"),
+    [
+        ("stretch", Fit.STRETCH),
+        ("letterbox-reflect-edges", Fit.LETTERBOX_REFLECT),
+        ("fit-longer-edge", Fit.FIT_WITHIN),
+        ("center-crop", Fit.CENTER_CROP),
+    ],
+)
+@pytest.mark.parametrize("padding", [None, 0, 114])
+def test_padding_says_something_of_letterboxes_alone(mode: str, fit: Fit, padding: int | None) -> None:
+    config = change(change(make_config(), "network_input.resize_mode", mode), "network_input.padding_value", padding)
+    assert read_inference_config(config).fit is fit
+
+
+def test_every_step_is_written_as_the_stock_runtime_reads_it() -> None:
+    crop, size = StaticCrop(x_min=10, y_min=20, x_max=90, y_max=100), Size(height=384, width=512)
+    config = write_inference_config(
+        Preprocessing(size, Fit.CENTER_CROP, crop=crop, grayscale=True, contrast=Contrast.ADAPTIVE)
+    )
+    assert config["network_input"]["resize_mode"] == "center-crop"
+    assert config["image_pre_processing"] == {
+        "auto-orient": {"enabled": True},
+        "static-crop": {"enabled": True, "x_min": 10, "y_min": 20, "x_max": 90, "y_max": 100},
+        "contrast": {"enabled": True, "type": "Adaptive Equalization"},
+        "grayscale": {"enabled": True},
+    }
+
+
+@pytest.mark.parametrize(
+    ("contrast", "name"),
+    [(Contrast.STRETCHING, "Contrast Stretching"), (Contrast.HISTOGRAM, "Histogram Equalization")],
+)
+def test_the_other_contrasts_have_names_too(contrast: Contrast, name: str) -> None:
+    config = change(make_config(), "image_pre_processing.contrast", {"enabled": True, "type": name})
+    assert read_inference_config(config).contrast is contrast
 
 
 @pytest.mark.parametrize("config", [None, [], "text", 5, {}])

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.bundle import obvious
 
 from atrous.bundle.preprocessing import Fit, Placement, Preprocessing, place_picture
+from atrous.bundle.regions import StaticCrop
 from atrous.core.sizes import Size
 from atrous.runtime.decode import Prediction, apply_threshold, confidence_levels, decode_logits
 
@@ -135,6 +137,47 @@ def test_a_strip_thinner_than_a_logit_keeps_one_row_of_logits(picture: tuple[int
     prediction = decode_logits(draw_logits(3, 4, 4), placement)
     assert prediction.mask_HW.shape == picture
     assert np.isfinite(prediction.confidence_HW).all()
+
+
+@given(
+    picture=st.tuples(st.integers(1, 20), st.integers(1, 20)),
+    canvas=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    fit=st.sampled_from(list(Fit)),
+    crop=st.none() | st.tuples(st.integers(0, 49), st.integers(0, 49), st.integers(50, 100), st.integers(50, 100)),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_was_seen_comes_back_where_it_was_and_the_rest_is_background(
+    picture: tuple[int, int],
+    canvas: tuple[int, int],
+    fit: Fit,
+    crop: tuple[int, int, int, int] | None,
+    seed: int,
+) -> None:
+    preprocessing = Preprocessing(Size(*canvas), fit, crop=StaticCrop(*crop) if crop else None)
+    logits_KHW = draw_logits(3, *canvas, seed=seed)
+    prediction = decode_logits(logits_KHW, place_picture(Size(*picture), preprocessing))
+    rows, columns = obvious.place(picture, canvas, fit.value, crop)
+    inner_KHW = logits_KHW[:, rows.before : rows.before + rows.inner, columns.before : columns.before + columns.inner]
+    seen = np.s_[rows.start : rows.start + rows.seen, columns.start : columns.start + columns.seen]
+    assert prediction.mask_HW.shape == prediction.confidence_HW.shape == picture
+    inside = Prediction(prediction.mask_HW[seen], prediction.confidence_HW[seen])
+    assert_decodes_obviously(inside, inner_KHW, rows.seen, columns.seen)
+    prediction.confidence_HW[seen] = 0
+    prediction.mask_HW[seen] = 0
+    assert not prediction.confidence_HW.any()
+    assert not prediction.mask_HW.any()
+
+
+def test_outside_a_crop_is_background_of_confidence_0_whatever_the_threshold() -> None:
+    placement = place_picture(Size(4, 8), Preprocessing(Size(4, 4), crop=StaticCrop(0, 0, 50, 100)))
+    logits_KHW = np.zeros((3, 4, 4), np.float32)
+    logits_KHW[2] = 9
+    for threshold in (0.0, 0.01, 0.4):
+        kept = apply_threshold(decode_logits(logits_KHW, placement), threshold)
+        assert kept.mask_HW.tolist() == [[2, 2, 2, 2, 0, 0, 0, 0]] * 4
+        assert not kept.confidence_HW[:, 4:].any()
+        assert (kept.mask_HW.dtype, kept.confidence_HW.dtype) == (np.uint8, np.float32)
 
 
 def test_the_first_of_equal_classes_wins() -> None:

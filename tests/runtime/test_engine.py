@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from tests.fakes.bundles import CLASS_NAMES, make_bundle, rename_classes
 
+from atrous.bundle.contrast import Contrast
 from atrous.bundle.layout import WEIGHTS_ONNX
-from atrous.bundle.preprocessing import Fit
+from atrous.bundle.preprocessing import Fit, Step
+from atrous.bundle.regions import StaticCrop
 from atrous.core.errors import InvalidBundleError
 from atrous.core.sizes import Size
+from atrous.evaluation.evaluate import evaluate
 from atrous.runtime.engine import load_engine
 
 if TYPE_CHECKING:
@@ -41,7 +44,10 @@ def test_colours_become_their_classes(tmp_path: Path) -> None:
     assert engine.bundle.class_map.names == CLASS_NAMES
 
 
-@pytest.mark.parametrize("fit", list(Fit))
+EVERY_PIXEL = [fit for fit in Fit if fit is not Fit.CENTER_CROP]
+
+
+@pytest.mark.parametrize("fit", EVERY_PIXEL)
 @pytest.mark.parametrize("shape", [(200, 300), (300, 200), (17, 31), (64, 64), (1, 5), (500, 2)])
 def test_the_mask_has_the_pictures_own_size(tmp_path: Path, shape: tuple[int, int], fit: Fit) -> None:
     engine = load_engine(make_bundle(tmp_path / "colours", fit=fit))
@@ -50,7 +56,7 @@ def test_the_mask_has_the_pictures_own_size(tmp_path: Path, shape: tuple[int, in
     np.testing.assert_array_equal(prediction.mask_HW, np.full(shape, 3))
 
 
-@pytest.mark.parametrize("fit", list(Fit))
+@pytest.mark.parametrize("fit", EVERY_PIXEL)
 def test_classes_stay_where_their_pixels_are(tmp_path: Path, fit: Fit) -> None:
     engine = load_engine(make_bundle(tmp_path / "colours", size=Size(height=96, width=48), fit=fit))
     mask_HW = engine.predict(draw([[RED, GREEN, BLUE], [BLACK, RED, GREEN]], 60)).mask_HW
@@ -59,6 +65,73 @@ def test_classes_stay_where_their_pixels_are(tmp_path: Path, fit: Fit) -> None:
         # A band of 8 pixels along each edge may belong to the neighbour after two resizes.
         inside = squares[row, column, 8:-8, 8:-8]
         np.testing.assert_array_equal(inside, [[1, 2, 3], [0, 1, 2]][row][column])
+
+
+# Inputs that show a picture of 96 x 128 at half its size, or its middle as it is; a letterbox has odd rows to spare.
+HALVES = {fit: Size(height=71, width=64) for fit in Fit} | {Fit.STRETCH: Size(height=48, width=64)}
+HALVES[Fit.CENTER_CROP] = Size(height=58, width=144)
+
+
+@pytest.mark.parametrize("crop", [None, (0, 0, 80, 80), (10, 20, 90, 100)], ids=str)
+@pytest.mark.parametrize("fit", list(Fit))
+def test_a_drawn_mask_comes_back_to_the_pixel(tmp_path: Path, fit: Fit, crop: tuple[int, int, int, int] | None) -> None:
+    """Of 2 x 2 pixels of one class, halving makes one and doubling makes four again."""
+    steps = {"crop": StaticCrop(*crop)} if crop else {}
+    engine = load_engine(make_bundle(tmp_path / "colours", size=HALVES[fit], fit=fit, **steps))
+    height, width, top, left = (120, 160, 120 * crop[1] // 100, 160 * crop[0] // 100) if crop else (96, 128, 0, 0)
+    drawn_HW = np.random.default_rng(0).integers(0, 4, (height // 2, width // 2)).repeat(2, 0).repeat(2, 1)
+    expected_HW = np.zeros_like(drawn_HW)
+    # The center crop's input has 58 of the 96 rows, from the 19th on, and more columns than there are.
+    rows = (19, 77) if fit is Fit.CENTER_CROP else (0, 96)
+    seen = np.s_[top + rows[0] : top + rows[1], left : left + 128]
+    expected_HW[seen] = drawn_HW[seen]
+    prediction = engine.predict(np.array([BLACK, RED, GREEN, BLUE], np.uint8)[drawn_HW])
+    np.testing.assert_array_equal(prediction.mask_HW, expected_HW)
+    unseen_HW = np.ones(drawn_HW.shape, bool)
+    unseen_HW[seen] = False
+    np.testing.assert_array_equal(prediction.confidence_HW == 0, unseen_HW)
+
+
+def test_grayscale_leaves_a_network_no_colour(tmp_path: Path) -> None:
+    engine = load_engine(make_bundle(tmp_path / "grey", grayscale=True))
+    image_HWC = np.full((64, 64, 3), GREEN, np.uint8)
+    # Green is 0.587 of white's brightness, or 150 of 255, which each of the three colours now scores; background has 5.
+    np.testing.assert_allclose(engine.predict(image_HWC).confidence_HW, 1 / (3 + np.exp(5 - 1500 / 255)), atol=1e-5)
+    np.testing.assert_allclose(engine.predict(image_HWC, {Step.GRAYSCALE}).confidence_HW, SURE, atol=1e-5)
+
+
+@pytest.mark.parametrize("contrast", list(Contrast))
+def test_contrast_brings_out_what_is_dull(tmp_path: Path, contrast: Contrast) -> None:
+    engine = load_engine(make_bundle(tmp_path / "dull", contrast=contrast))
+    image_HWC = draw([[RED, BLACK], [BLACK, BLUE]], 32) // 3
+    expected_HW = np.array([[1, 0], [0, 3]]).repeat(32, 0).repeat(32, 1)
+    np.testing.assert_array_equal(engine.predict(image_HWC).mask_HW[8:24, 8:24], expected_HW[8:24, 8:24])
+    np.testing.assert_array_equal(engine.predict(image_HWC).mask_HW[40:56, 40:56], expected_HW[40:56, 40:56])
+    np.testing.assert_array_equal(engine.predict(image_HWC, [Step.CONTRAST]).mask_HW, 0)
+
+
+@pytest.mark.parametrize("step", [Step.STATIC_CROP, Step.GRAYSCALE, Step.CONTRAST])
+def test_a_skipped_step_is_as_if_the_bundle_had_it_not(tmp_path: Path, step: Step) -> None:
+    fields = {Step.STATIC_CROP: "crop", Step.GRAYSCALE: "grayscale", Step.CONTRAST: "contrast"}
+    steps = {"crop": StaticCrop(10, 20, 80, 70), "grayscale": True, "contrast": Contrast.HISTOGRAM}
+    full = load_engine(make_bundle(tmp_path / "full", fit=Fit.LETTERBOX_GREY, **steps))
+    del steps[fields[step]]
+    less = load_engine(make_bundle(tmp_path / "less", fit=Fit.LETTERBOX_GREY, **steps))
+    image_HWC = noise(90, 120, 0)
+    skipping, without = full.predict(image_HWC, {step}), less.predict(image_HWC)
+    np.testing.assert_array_equal(skipping.mask_HW, without.mask_HW)
+    np.testing.assert_array_equal(skipping.confidence_HW, without.confidence_HW)
+    assert (full.predict(image_HWC).confidence_HW != without.confidence_HW).any(), "the step makes a difference"
+
+
+def test_labels_outside_a_crop_count_against_a_model_that_cannot_see_them(tmp_path: Path) -> None:
+    engine = load_engine(make_bundle(tmp_path / "half", crop=StaticCrop(0, 0, 25, 100)))
+    image_HWC, label_HW = np.full((40, 80, 3), RED, np.uint8), np.ones((40, 80), np.uint8)
+    label_HW[:, 60:] = 0
+    scored = evaluate([("a", image_HWC, label_HW)], engine.predict, engine.bundle.class_map, threshold=0.4)
+    for counts_KK in (scored.plain_KK, scored.served_KK):
+        assert counts_KK[1].tolist() == [40 * 40, 40 * 20, 0, 0]
+        assert counts_KK[0].tolist() == [40 * 20, 0, 0, 0]
 
 
 def test_a_picture_is_not_changed(tmp_path: Path) -> None:

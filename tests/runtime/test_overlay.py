@@ -66,3 +66,29 @@ def test_background_is_black_and_no_two_classes_share_a_colour() -> None:
     assert colours[0].tolist() == [0, 0, 0]
     assert len(np.unique(colours, axis=0)) == 255
     np.testing.assert_array_equal(class_colours_BGR(5), colours[:5])
+
+
+@pytest.mark.parametrize("outline_px", [1, 3])
+def test_an_outline_is_drawn_inside_a_region_in_its_full_colour(outline_px: int) -> None:
+    mask_HW = np.zeros((60, 80), np.uint8)
+    mask_HW[20:40, 30:60] = 2
+    plain, outlined = (
+        draw_overlay(IMAGE_HWC, mask_HW, CLASS_MAP, outline_px=width, names=False) for width in (0, outline_px)
+    )
+    rim = mask_HW == 2
+    rim[20 + outline_px : 40 - outline_px, 30 + outline_px : 60 - outline_px] = False
+    np.testing.assert_array_equal(outlined[rim], np.broadcast_to(class_colours_BGR(3)[2], outlined[rim].shape))
+    np.testing.assert_array_equal(outlined[~rim], plain[~rim])
+
+
+def test_the_edge_of_the_picture_is_no_border() -> None:
+    mask_HW = np.ones((60, 80), np.uint8)
+    plain, outlined = (draw_overlay(IMAGE_HWC, mask_HW, CLASS_MAP, outline_px=width) for width in (0, 2))
+    np.testing.assert_array_equal(outlined, plain)
+
+
+def test_names_can_be_left_out() -> None:
+    mask_HW = np.ones((60, 80), np.uint8)
+    other = ClassMap(("background", "wood", "sign"))
+    first, second = (draw_overlay(IMAGE_HWC, mask_HW, names, names=False) for names in (CLASS_MAP, other))
+    np.testing.assert_array_equal(first, second)

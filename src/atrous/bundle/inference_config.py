@@ -5,25 +5,40 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from atrous.bundle.contrast import Contrast
 from atrous.bundle.preprocessing import PADDING_GREY_LEVEL, Fit, Preprocessing
+from atrous.bundle.regions import StaticCrop
 from atrous.core.errors import AtrousError, InvalidBundleError
 from atrous.core.sizes import Size
 
-UNSUPPORTED_STEPS = ("static-crop", "contrast", "grayscale")
+RESIZE_MODES = {
+    Fit.STRETCH: "stretch",
+    Fit.LETTERBOX_BLACK: "letterbox",
+    Fit.LETTERBOX_GREY: "letterbox",
+    Fit.LETTERBOX_WHITE: "letterbox",
+    Fit.LETTERBOX_REFLECT: "letterbox-reflect-edges",
+    Fit.FIT_WITHIN: "fit-longer-edge",
+    Fit.CENTER_CROP: "center-crop",
+}
+CONTRAST_TYPES = {
+    Contrast.STRETCHING: "Contrast Stretching",
+    Contrast.HISTOGRAM: "Histogram Equalization",
+    Contrast.ADAPTIVE: "Adaptive Equalization",
+}
+CROP_EDGES = ("x_min", "y_min", "x_max", "y_max")
 # Below it, a grey level is worth more than float32 can tell apart.
 LEAST_STD = 1e-6
 
 
 def write_inference_config(preprocessing: Preprocessing) -> dict[str, Any]:
     """Give the JSON object for `inference_config.json`."""
-    letterboxed = preprocessing.fit is not Fit.STRETCH
     return {
-        "image_pre_processing": {"auto-orient": {"enabled": preprocessing.auto_orient}},
+        "image_pre_processing": _write_steps(preprocessing),
         "network_input": {
             "training_input_size": {"height": preprocessing.size.height, "width": preprocessing.size.width},
             "dynamic_spatial_size_supported": False,
             "color_mode": "rgb",
-            "resize_mode": "letterbox" if letterboxed else "stretch",
+            "resize_mode": RESIZE_MODES[preprocessing.fit],
             "padding_value": PADDING_GREY_LEVEL.get(preprocessing.fit, 0),
             "input_channels": 3,
             "scaling_factor": 255,
@@ -41,7 +56,6 @@ def read_inference_config(config: Any) -> Preprocessing:
     """
     try:
         steps = config["image_pre_processing"]
-        enabled = [step for step in UNSUPPORTED_STEPS if _is_enabled(steps, step, default=False)]
         network = config["network_input"]
         size = Size(**{side: int(network["training_input_size"][side]) for side in ("height", "width")})
         mean, std = network["normalization"]
@@ -57,21 +71,47 @@ def read_inference_config(config: Any) -> Preprocessing:
             auto_orient=_is_enabled(steps, "auto-orient", default=True),
             mean_RGB=_read_channels(mean, least=-math.inf),
             std_RGB=_read_channels(std, least=LEAST_STD),
+            crop=_read_crop(steps["static-crop"]) if _is_enabled(steps, "static-crop", default=False) else None,
+            grayscale=_is_enabled(steps, "grayscale", default=False),
+            contrast=_read_contrast(steps["contrast"]) if _is_enabled(steps, "contrast", default=False) else None,
         )
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, AtrousError) as error:
         raise InvalidBundleError(f"inference_config.json: cannot be read ({error}); export the model again") from error
     for name, (found, supported) in facts.items():
         if found != supported:
             raise InvalidBundleError(f"inference_config.json: {name} is {found!r}; only {supported!r} is supported")
-    if enabled:
-        raise InvalidBundleError(f"inference_config.json: the step {enabled[0]!r} is not supported")
     return preprocessing
+
+
+def _write_steps(preprocessing: Preprocessing) -> dict[str, Any]:
+    steps: dict[str, Any] = {"auto-orient": {"enabled": preprocessing.auto_orient}}
+    if preprocessing.crop:
+        steps["static-crop"] = {"enabled": True} | {edge: getattr(preprocessing.crop, edge) for edge in CROP_EDGES}
+    if preprocessing.contrast:
+        steps["contrast"] = {"enabled": True, "type": CONTRAST_TYPES[preprocessing.contrast]}
+    if preprocessing.grayscale:
+        steps["grayscale"] = {"enabled": True}
+    return steps
 
 
 def _is_enabled(steps: Any, name: str, *, default: bool) -> bool:
     step: Any = steps.get(name)
     # Stock packages write a step that is not set as null.
     return default if step is None else bool(step.get("enabled", default))
+
+
+def _read_crop(step: Any) -> StaticCrop:
+    percents = [step[edge] for edge in CROP_EDGES]
+    if any(int(percent) != percent for percent in percents):
+        raise ValueError(f"static-crop {percents} is not in whole percent")
+    return StaticCrop(*(int(percent) for percent in percents))
+
+
+def _read_contrast(step: Any) -> Contrast:
+    for contrast, name in CONTRAST_TYPES.items():
+        if name == step["type"]:
+            return contrast
+    raise ValueError(f"contrast {step['type']!r} is not supported")
 
 
 def _read_channels(values: Any, *, least: float) -> tuple[float, float, float]:
@@ -82,9 +122,7 @@ def _read_channels(values: Any, *, least: float) -> tuple[float, float, float]:
 
 
 def _read_fit(resize_mode: str, padding_value: int) -> Fit:
-    if resize_mode == "stretch":
-        return Fit.STRETCH
-    for fit, grey_level in PADDING_GREY_LEVEL.items():
-        if resize_mode == "letterbox" and grey_level == padding_value:
+    for fit, mode in RESIZE_MODES.items():
+        if mode == resize_mode and PADDING_GREY_LEVEL.get(fit, padding_value) == padding_value:
             return fit
     raise ValueError(f"resize_mode {resize_mode!r} with padding {padding_value} is not supported")

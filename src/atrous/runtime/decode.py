@@ -1,7 +1,8 @@
 """Logits -> label mask and confidence at the picture's own size.
 
 Axes: K classes, h w the network's output, H W the picture. Follows the stock Roboflow runtime: padding is cut from the
-logits, the logits (not the probabilities) are resized bilinearly with antialiasing, then softmax and its winner.
+logits, the logits (not the probabilities) are resized bilinearly with antialiasing, then softmax and its winner. What
+the network did not see is background of confidence 0, whatever the threshold.
 """
 
 from __future__ import annotations
@@ -39,8 +40,11 @@ def decode_logits(logits_Khw: NDArray[np.float32], placement: Placement) -> Pred
         logits_Khw: raw scores of the whole network input, at any stride, K from 2 to 255.
         placement: where the picture lay in the network's input.
     """
-    inner_Khw = _cut_padding(logits_Khw, placement)
-    size = placement.picture
+    seen = _decode_window(_cut_padding(logits_Khw, placement), placement.window.size)
+    return seen if placement.window.size == placement.picture else _paste(seen, placement)
+
+
+def _decode_window(inner_Khw: NDArray[np.float32], size: Size) -> Prediction:
     best_HW = _resize_plane(inner_Khw[0], size)
     mask_HW = np.zeros(best_HW.shape, np.uint8)
     total_HW = np.ones_like(best_HW)
@@ -53,6 +57,14 @@ def decode_logits(logits_Khw: NDArray[np.float32], placement: Placement) -> Pred
         mask_HW[wins_HW] = class_id
         np.maximum(best_HW, scores_HW, out=best_HW)
     return Prediction(mask_HW, np.asarray(1 / total_HW, np.float32))
+
+
+def _paste(seen: Prediction, placement: Placement) -> Prediction:
+    shape = placement.picture.height, placement.picture.width
+    mask_HW, confidence_HW = np.full(shape, BACKGROUND_ID, np.uint8), np.zeros(shape, np.float32)
+    mask_HW[placement.window.slices] = seen.mask_HW
+    confidence_HW[placement.window.slices] = seen.confidence_HW
+    return Prediction(mask_HW, confidence_HW)
 
 
 def apply_threshold(prediction: Prediction, threshold: float) -> Prediction:
@@ -72,9 +84,10 @@ def confidence_levels(confidence_HW: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _cut_padding(logits_Khw: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
     height, width = logits_Khw.shape[1:]
     by_y, by_x = height / placement.canvas.height, width / placement.canvas.width
-    bottom_px = placement.canvas.height - placement.top - placement.inner.height
-    right_px = placement.canvas.width - placement.left - placement.inner.width
-    top, left = round(by_y * placement.top), round(by_x * placement.left)
+    inner = placement.inner
+    bottom_px = placement.canvas.height - inner.top - inner.size.height
+    right_px = placement.canvas.width - inner.left - inner.size.width
+    top, left = round(by_y * inner.top), round(by_x * inner.left)
     bottom, right = height - round(by_y * bottom_px), width - round(by_x * right_px)
     return logits_Khw[:, top : max(bottom, top + 1), left : max(right, left + 1)]
 

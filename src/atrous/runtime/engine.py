@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atrous.bundle.bundle import Bundle, open_bundle
-from atrous.bundle.preprocessing import fit_image, normalise, place_picture
+from atrous.bundle.preprocessing import fit_image, normalise, place_picture, skip_steps
 from atrous.core.errors import InvalidBundleError
 from atrous.core.sizes import Size
 from atrous.runtime.backends import BACKENDS, Network
 from atrous.runtime.decode import Prediction, decode_logits
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from atrous.bundle.preprocessing import Step
 
 
 class Engine:
@@ -28,9 +31,14 @@ class Engine:
         self.bundle = bundle
         self._network = network
 
-    def predict(self, image_HWC: NDArray[np.uint8]) -> Prediction:
-        """Give class ids and confidence of a BGR picture, at the picture's size, before any threshold."""
-        preprocessing = self.bundle.preprocessing
+    def predict(self, image_HWC: NDArray[np.uint8], skipped: Collection[Step] = ()) -> Prediction:
+        """Give class ids and confidence of a BGR picture, at the picture's size, before any threshold.
+
+        Args:
+            image_HWC: uint8, its orientation settled by whoever decoded it.
+            skipped: steps of the bundle's preprocessing to leave out for this picture.
+        """
+        preprocessing = skip_steps(self.bundle.preprocessing, skipped)
         placement = place_picture(Size(height=image_HWC.shape[0], width=image_HWC.shape[1]), preprocessing)
         input_CHW = normalise(fit_image(image_HWC, preprocessing), preprocessing)
         logits_BKhw = self._network(input_CHW[None])

@@ -26,20 +26,49 @@ def class_colours_BGR(count: int) -> NDArray[np.uint8]:
 
 
 def draw_overlay(
-    image_HWC: NDArray[np.uint8], mask_HW: NDArray[np.uint8], class_map: ClassMap, *, opacity: float = 0.5
+    image_HWC: NDArray[np.uint8],
+    mask_HW: NDArray[np.uint8],
+    class_map: ClassMap,
+    *,
+    opacity: float = 0.5,
+    outline_px: int = 0,
+    names: bool = True,
 ) -> NDArray[np.uint8]:
-    """Blend each class's colour over the BGR picture, background left as it is, and write a name on each large region.
+    """Blend each class's colour over the BGR picture, background left as it is.
 
-    A name may reach past a thin region.
+    Args:
+        image_HWC: the picture, BGR; it is not changed.
+        mask_HW: class ids.
+        class_map: names of the ids.
+        opacity: share of the class's colour, 0 to 1.
+        outline_px: width of a rim in the full colour on the inner side of each border between classes.
+        names: write its name on each large region; it may reach past a thin one.
     """
     colours = class_colours_BGR(256)
     blended = cv2.addWeighted(image_HWC, 1 - opacity, colours[mask_HW], opacity, 0)
     overlay_HWC = np.where((mask_HW == BACKGROUND_ID)[..., None], image_HWC, blended).astype(np.uint8)
+    if outline_px:
+        rim_HW = _find_rim(mask_HW, outline_px)
+        overlay_HWC[rim_HW] = colours[mask_HW[rim_HW]]
+    if names:
+        _write_names(overlay_HWC, mask_HW, class_map, colours)
+    return overlay_HWC
+
+
+def _find_rim(mask_HW: NDArray[np.uint8], width_px: int) -> NDArray[np.bool_]:
+    """Pixels of a class that have another id within `width_px`; the edge of the picture is no border."""
+    window = np.ones((2 * width_px + 1, 2 * width_px + 1), np.uint8)
+    is_mixed_HW = cv2.dilate(mask_HW, window) != cv2.erode(mask_HW, window)
+    return is_mixed_HW & (mask_HW != BACKGROUND_ID)
+
+
+def _write_names(
+    overlay_HWC: NDArray[np.uint8], mask_HW: NDArray[np.uint8], class_map: ClassMap, colours: NDArray[np.uint8]
+) -> None:
     found: list[int] = np.unique(mask_HW).tolist()
     for class_id in found:
         if class_id != BACKGROUND_ID and class_id < len(class_map):
             _write_name(overlay_HWC, mask_HW == class_id, class_map.names[class_id], colours[class_id])
-    return overlay_HWC
 
 
 def _write_name(
