@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from atrous.datasets.splits import Split
+from tests.datasets import generated_masks, generated_outlines, generated_voc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,11 +176,12 @@ def _lose_coco_entry(folder: Path, scene: Scene) -> None:
 
 @dataclass(frozen=True)
 class Generator:
-    """How to write a format, where its pictures lie, and how a picture loses its label."""
+    """How to write a format, where its pictures lie, how a picture loses its label, and whether labels say a size."""
 
     write: Callable[[Path], list[Scene]]
     picture_path: Callable[[Scene], Path]
     lose_label: Callable[[Path, Scene], None]
+    says_size: bool = True
 
 
 GENERATORS = {
@@ -190,4 +192,41 @@ GENERATORS = {
         write_roboflow_png, lambda scene: Path(scene.split, f"{scene.stem}.jpg"), _lose_roboflow_mask
     ),
     "coco": Generator(write_coco, lambda scene: Path(scene.split, f"{scene.stem}.jpg"), _lose_coco_entry),
+    "voc": Generator(
+        generated_voc.write_voc, lambda scene: Path("JPEGImages", f"{scene.stem}.jpg"), generated_voc.lose_voc_mask
+    ),
+    "mat-masks": Generator(
+        generated_voc.write_mat_masks,
+        lambda scene: Path(scene.split, "images", f"{scene.stem}.jpg"),
+        generated_voc.lose_mat_mask,
+    ),
+    "supervisely": Generator(
+        generated_voc.write_supervisely,
+        lambda scene: Path(scene.split, "img", f"{scene.stem}.jpg"),
+        generated_voc.lose_supervisely_annotation,
+    ),
+    "colour-masks": Generator(
+        generated_masks.write_colour_masks,
+        lambda scene: Path(scene.split, f"{scene.stem}.jpg"),
+        generated_masks.lose_colour_mask,
+    ),
+    "cityscapes": Generator(
+        generated_masks.write_cityscapes, generated_masks.city_picture, generated_masks.lose_city_label
+    ),
+    "labelme": Generator(
+        generated_outlines.write_labelme,
+        lambda scene: Path(scene.split, f"{scene.stem}.jpg"),
+        generated_outlines.lose_labelme_file,
+    ),
+    "yolo": Generator(
+        generated_outlines.write_yolo,
+        lambda scene: Path(scene.split, "images", f"{scene.stem}.jpg"),
+        generated_outlines.lose_yolo_text,
+        says_size=False,
+    ),
+    "label-studio": Generator(
+        generated_outlines.write_label_studio,
+        lambda scene: Path(scene.split, f"{scene.stem}.jpg"),
+        generated_outlines.lose_label_studio_task,
+    ),
 }

@@ -2,30 +2,77 @@ from __future__ import annotations
 
 from collections import Counter
 
-from atrous.datasets.splits import Split, hold_out_valid, split_by_hash
+import pytest
 
-NAMES = [f"frame_{number}.jpg" for number in range(5000)]
+from atrous.datasets.splits import Split, SplitRule, Splittable, choose_splits, source_of_copy, split_for_now
 
-
-def test_split_by_hash_has_the_shares_it_promises() -> None:
-    counts = Counter(split_by_hash(name) for name in NAMES)
-    # Five thousand draws: three standard deviations are 2 %.
-    assert abs(counts[Split.TRAIN] / len(NAMES) - 0.7) < 0.02
-    assert abs(counts[Split.VALID] / len(NAMES) - 0.2) < 0.02
+EVERYWHERE, RARE = 1, 2
 
 
-def test_split_by_hash_never_changes() -> None:
-    assert "".join(split_by_hash(name)[1] for name in NAMES[:20]) == "raarrrrrrrarreararra"
+def draw(count: int, rare: int = 0) -> list[Splittable]:
+    """Pictures that all show one class; the first few show a rare one too."""
+    return [
+        Splittable(f"{n}.jpg", f"{n:064x}", frozenset({EVERYWHERE, RARE} if n < rare else {EVERYWHERE}))
+        for n in range(count)
+    ]
 
 
-def test_held_out_pictures_are_a_fifth() -> None:
-    counts = Counter(hold_out_valid(name) for name in NAMES)
-    assert abs(counts[Split.VALID] / len(NAMES) - 0.2) < 0.02
-    assert counts[Split.TEST] == 0
+def test_shares_are_exact() -> None:
+    assert Counter(choose_splits(draw(100), SplitRule.THREE_WAY).values()) == {
+        Split.TRAIN: 70,
+        Split.VALID: 20,
+        Split.TEST: 10,
+    }
+    assert Counter(choose_splits(draw(50), SplitRule.HOLD_OUT).values()) == {Split.TRAIN: 40, Split.VALID: 10}
+
+
+def test_rare_class_is_in_every_split_by_its_share() -> None:
+    pictures = draw(1000, rare=10)
+    splits = choose_splits(pictures, SplitRule.THREE_WAY)
+    rare = Counter(splits[picture.image_sha256] for picture in pictures if RARE in picture.class_ids)
+    assert rare == {Split.TRAIN: 7, Split.VALID: 2, Split.TEST: 1}
+    assert Counter(splits.values()) == {Split.TRAIN: 700, Split.VALID: 200, Split.TEST: 100}
+
+
+def test_order_of_pictures_does_not_matter() -> None:
+    pictures = draw(60, rare=7)
+    assert choose_splits(pictures[::-1], SplitRule.THREE_WAY) == choose_splits(pictures, SplitRule.THREE_WAY)
 
 
 def test_copies_of_one_source_stay_together() -> None:
-    for number in range(50):
-        copies = [f"{folder}/f{number}_jpg.rf.{copy}.jpg" for copy in ("a1", "b2", "c3") for folder in ("x", "y")]
-        assert len({split_by_hash(copy) for copy in copies}) == 1
-        assert len({hold_out_valid(copy) for copy in copies}) == 1
+    pictures = [
+        Splittable(f"f{n}_jpg.rf.{copy}.jpg", f"{n}{copy}", frozenset({EVERYWHERE}))
+        for n in range(40)
+        for copy in "abc"
+    ]
+    splits = choose_splits(pictures, SplitRule.THREE_WAY)
+    assert all(len({splits[f"{n}{copy}"] for copy in "abc"}) == 1 for n in range(40))
+    assert set(splits.values()) == set(Split)
+
+
+def test_copies_go_where_their_source_is_already() -> None:
+    pictures = [Splittable("f_jpg.rf.b.jpg", "b", frozenset({EVERYWHERE}))]
+    assert choose_splits(pictures, SplitRule.THREE_WAY, {"f_jpg": Split.TEST}) == {"b": Split.TEST}
+
+
+@pytest.mark.parametrize("rule", SplitRule)
+def test_two_pictures_give_a_train_and_a_valid_split(rule: SplitRule) -> None:
+    splits = choose_splits(draw(2), rule)
+    assert Split.TRAIN in splits.values()
+    assert len(set(splits.values())) == 2
+
+
+def test_split_for_now_keeps_copies_together_and_uses_every_split() -> None:
+    copies = {split_for_now(Splittable(f"a.rf.{n}.jpg", str(n), frozenset()), SplitRule.THREE_WAY) for n in range(20)}
+    assert len(copies) == 1
+    found = Counter(split_for_now(picture, SplitRule.THREE_WAY) for picture in draw(2000))
+    assert abs(found[Split.TRAIN] - 1400) < 100
+    assert abs(found[Split.TEST] - 200) < 60
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("a/b_jpg.rf.0f3a.jpg", "b_jpg"), ("a/0001.jpg", None), ("x.rf.1.rf.2.png", "x")],
+)
+def test_source_of_copy(name: str, source: str | None) -> None:
+    assert source_of_copy(name) == source

@@ -1,38 +1,70 @@
-"""`atrous import`: a dataset folder becomes a project's pictures."""
+"""`atrous import`: a dataset becomes a project's pictures."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from atrous.cli.findings import show_findings
 from atrous.cli.home import WorkspaceOption, open_ports
 from atrous.cli.terminal import open_progress, percent, say, show_table
+from atrous.core.errors import InvalidDatasetError
 from atrous.core.ids import check_slug
+from atrous.datasets.fixes import DESCRIPTIONS, Fix
 from atrous.datasets.formats import AUTO, FORMATS
-from atrous.workspace.imports import import_dataset
+from atrous.datasets.splits import Split
+from atrous.workspace.imports import ImportOptions, import_dataset
 
 if TYPE_CHECKING:
-    from atrous.workspace.imports import ImportReport
+    from atrous.workspace.import_report import ImportReport
 
-SHOWN_FINDINGS = 20
+FixOption: TypeAlias = Annotated[
+    list[Fix] | None,
+    typer.Option(
+        "--fix",
+        help="Apply a remedy that a finding names; can be given several times. "
+        + "; ".join(f"{fix}: {description}" for fix, description in DESCRIPTIONS.items())
+        + ".",
+    ),
+]
+FormatOption: TypeAlias = Annotated[str, typer.Option("--format", help=f"{AUTO}, {', '.join(FORMATS)}.")]
+ClassesOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--classes", help="File of class names that counts instead of those in the dataset."),
+]
+SHOWN_RELABELLED = 10
 
 
 def import_(
-    path: Annotated[Path, typer.Argument(help="The dataset's folder.")],
+    path: Annotated[Path, typer.Argument(help="The dataset: a folder, a zip or a tar.")],
     project: Annotated[str, typer.Option(help="Project slug; made if it is new.")],
-    format_name: Annotated[str, typer.Option("--format", help=f"{AUTO}, {', '.join(FORMATS)}.")] = AUTO,
+    format_name: FormatOption = AUTO,
+    classes: ClassesOption = None,
+    fix: FixOption = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace labels of pictures that the project has.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Import nothing if there is any finding.")] = False,
     report: Annotated[Path | None, typer.Option(help="Also write what was done as JSON to this file.")] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Import pictures and labels; id 0 becomes background, void becomes 255, and the mapping is shown.
 
-    Pairs that cannot be used are left out and listed. Importing again adds only what is new.
+    Pairs that cannot be used are left out and listed. Importing again adds only what is new, also after an import that
+    was killed.
     """
     check_slug(project, "--project")
     ports, slug = open_ports(workspace)
+    options = ImportOptions(
+        format_name=format_name,
+        class_list=classes.expanduser() if classes else None,
+        fixes=frozenset(fix or ()),
+        overwrite=overwrite,
+        strict=strict,
+    )
     with open_progress() as progress:
         task = progress.add_task("importing", total=None)
         done = import_dataset(
@@ -40,28 +72,46 @@ def import_(
             slug,
             project,
             path.expanduser(),
-            format_name,
+            options,
             progress=lambda count, total: progress.update(task, completed=count, total=total),
         )
     _show(done)
     if report:
         report.write_text(json.dumps(done.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         say(f"report: {report}")
+    if done.is_refused:
+        raise InvalidDatasetError(
+            f"{path}: has {len(done.findings)} findings, so --strict imported nothing; mend them or leave --strict out"
+        )
     say(f"next: atrous version create {project}")
 
 
 def _show(report: ImportReport) -> None:
     rows = [[row.source_value, row.source_name, row.id, row.name] for row in report.mapping]
     show_table(f"Classes of {report.project} ({report.format})", ["value", "source name", "id", "name"], rows)
-    scored = sum(report.class_pixels.values())
-    if scored:
-        shares = [[name, percent(pixels / scored)] for name, pixels in report.class_pixels.items()]
-        show_table("Labelled pixels", ["name", "share"], shares)
-    counts = ", ".join(f"{count} {split}" for split, count in report.imported.items())
-    typer.echo(f"imported: {counts}; known already: {report.known}; left out: {len(report.findings)}")
+    _show_pixels(report)
     for note in report.notes:
         typer.echo(f"note: {note}")
-    for finding in report.findings[:SHOWN_FINDINGS]:
-        typer.echo(f"left out: {finding}")
-    if len(report.findings) > SHOWN_FINDINGS:
-        typer.echo(f"… and {len(report.findings) - SHOWN_FINDINGS} more; --report FILE lists them all")
+    for fix, count in report.mended.items():
+        typer.echo(f"mended by {fix}: {count}")
+    for one in report.relabelled[:SHOWN_RELABELLED]:
+        typer.echo(f"new label: {one.file}: {one.changed_px} pixels changed")
+    if len(report.relabelled) > SHOWN_RELABELLED:
+        typer.echo(f"… and {len(report.relabelled) - SHOWN_RELABELLED} more new labels; --report FILE lists them all")
+    show_findings(report.findings)
+    counts = ", ".join(f"{count} {split}" for split, count in report.imported.items())
+    known = f"known already: {report.known}" + (f", {len(report.relabelled)} relabelled" if report.relabelled else "")
+    typer.echo(f"imported: {counts}; {known}; left out: {sum(report.left_out.values())}")
+
+
+def _show_pixels(report: ImportReport) -> None:
+    splits = [split for split in Split if any(report.pixels[split].values()) or report.void_pixels[split]]
+    if not splits:
+        return
+    rows: list[list[object]] = []
+    for name in report.class_pixels:
+        pixels = [report.pixels[split][name] for split in splits]
+        rows.append([name, *pixels, percent(sum(pixels) / (sum(report.class_pixels.values()) or 1))])
+    rows.append(["void", *(report.void_pixels[split] for split in splits), None])
+    columns = ["name", *(split.value for split in splits), "share"]
+    show_table("Labelled pixels of this source's pictures in the project", columns, rows)

@@ -15,7 +15,8 @@ from atrous.cli.home import WorkspaceOption, open_ports
 from atrous.cli.remote import RemoteModel
 from atrous.cli.terminal import open_progress, say, say_error
 from atrous.core.errors import InvalidInputError
-from atrous.datasets.picture_files import list_pictures_below
+from atrous.datasets.files.picture_files import keep_pictures
+from atrous.datasets.files.tree import open_folder
 from atrous.runtime.decode import apply_threshold
 from atrous.runtime.engine import Engine, load_engine
 from atrous.runtime.overlay import draw_overlay
@@ -109,7 +110,7 @@ def _find_pictures(patterns: Sequence[str]) -> list[Path]:
     for pattern in patterns:
         path = Path(pattern).expanduser()
         if path.is_dir():
-            found = list_pictures_below(path)
+            found = [path / name for name in keep_pictures(open_folder(path).files_below())]
         elif path.is_file():
             found = [path]
         else:

@@ -83,11 +83,19 @@ def map_classes(classes: Mapping[int, str], existing: ClassMap | None) -> ClassM
     return ClassMapping(tuple(rows), ClassMap(tuple(names)))
 
 
+def is_background(name: str) -> bool:
+    """Whether a source's class of this name is our background."""
+    return _plain(name) in BACKGROUND_NAMES
+
+
 def _special_id(name: str) -> int | None:
-    plain = re.sub(r"[\W_]+", " ", name.casefold()).strip()
-    if plain in BACKGROUND_NAMES:
+    if is_background(name):
         return BACKGROUND_ID
-    return VOID_ID if plain in VOID_NAMES else None
+    return VOID_ID if _plain(name) in VOID_NAMES else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", " ", name.casefold()).strip()
 
 
 def _check_rows(rows: Iterable[MappingRow]) -> None:

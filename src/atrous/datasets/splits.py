@@ -1,12 +1,19 @@
-"""Train, valid and test: as the source says, otherwise stable by hash."""
+"""Train, valid and test: as the source says, otherwise stratified by class and stable by hash."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-TRAIN_SHARE = 0.7
-VALID_SHARE = 0.2
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence, Set
+
+    from numpy.typing import NDArray
 
 
 class Split(StrEnum):
@@ -17,6 +24,18 @@ class Split(StrEnum):
     TEST = "test"
 
 
+class SplitRule(StrEnum):
+    """How splits are chosen where the source gives none."""
+
+    THREE_WAY = "three-way"
+    HOLD_OUT = "hold-out"
+
+
+SHARES: dict[SplitRule, dict[Split, float]] = {
+    SplitRule.THREE_WAY: {Split.TRAIN: 0.7, Split.VALID: 0.2, Split.TEST: 0.1},
+    SplitRule.HOLD_OUT: {Split.TRAIN: 0.8, Split.VALID: 0.2},
+}
+
 SPLIT_NAMES = {
     "train": Split.TRAIN,
     "training": Split.TRAIN,
@@ -26,26 +45,109 @@ SPLIT_NAMES = {
     "test": Split.TEST,
     "testing": Split.TEST,
 }
+COPY_MARK = ".rf."
 
 
-def source_stem(name: str) -> str:
-    """What copies of one source share: the name without its suffix and without Roboflow's `.rf.HASH`."""
-    return name.rsplit("/", 1)[-1].split(".rf.", maxsplit=1)[0].rsplit(".", 1)[0]
+@dataclass(frozen=True, slots=True)
+class Splittable:
+    """What choosing a split needs to know of a picture.
+
+    Attributes:
+        name: file name; copies of one source share what comes before Roboflow's `.rf.HASH`.
+        image_sha256: of its file.
+        class_ids: classes that its label shows.
+    """
+
+    name: str
+    image_sha256: str
+    class_ids: frozenset[int]
 
 
-def split_by_hash(name: str) -> Split:
-    """A split that depends on the source's name alone: about 70 % train, 20 % valid, 10 % test."""
-    share = _share_of(name)
-    if share < TRAIN_SHARE:
-        return Split.TRAIN
-    return Split.VALID if share < TRAIN_SHARE + VALID_SHARE else Split.TEST
+def source_of_copy(name: str) -> str | None:
+    """What Roboflow's augmented copies of one picture share: their name before `.rf.HASH`; None for other names."""
+    base_name = name.rpartition("/")[2]
+    return base_name.split(COPY_MARK, maxsplit=1)[0] if COPY_MARK in base_name else None
 
 
-def hold_out_valid(name: str) -> Split:
-    """Train or, for about 20 % of sources, valid: for datasets that come with a train split alone."""
-    return Split.VALID if _share_of(name) >= 1 - VALID_SHARE else Split.TRAIN
+def find_split_rule(split: Split | None, given: Set[Split | None]) -> SplitRule | None:
+    """How a picture's split is to be chosen, of a source that gives these splits; None if it says enough."""
+    if split is None:
+        return SplitRule.THREE_WAY
+    return SplitRule.HOLD_OUT if split is Split.TRAIN and given.isdisjoint({Split.VALID, None}) else None
 
 
-def _share_of(name: str) -> float:
-    digest = hashlib.sha256(source_stem(name).encode(errors="surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+def split_for_now(picture: Splittable, rule: SplitRule) -> Split:
+    """A split by hash alone, for as long as not all pictures are known; copies of one source get the same."""
+    share = int(_digest(_group_key(picture))[:16], 16) / 2**64
+    for split, size in SHARES[rule].items():
+        share -= size
+        if share < 0:
+            return split
+    return Split.TRAIN
+
+
+def choose_splits(
+    pictures: Sequence[Splittable], rule: SplitRule, settled: Mapping[str, Split] | None = None
+) -> dict[str, Split]:
+    """Split pictures so that each class has its share in each split.
+
+    The rarest class is dealt out first, to the split that lacks most of it (iterative stratification, Sechidis et al.
+    2011). Copies of one source stay together. The same pictures get the same splits, in whatever order they come.
+
+    Args:
+        pictures: those without a split.
+        rule: which splits there are to be, and their shares.
+        settled: source of copies -> split, for sources that are in the project already.
+
+    Returns:
+        image_sha256 -> split.
+    """
+    groups: defaultdict[str, list[Splittable]] = defaultdict(list)
+    for picture in pictures:
+        groups[_group_key(picture)].append(picture)
+    keys = sorted(groups, key=_digest)
+    chosen = _deal_out(_count_classes(groups[key] for key in keys), SHARES[rule])
+    splits = dict(zip(keys, chosen, strict=True)) | {
+        key: split for key, split in (settled or {}).items() if key in groups
+    }
+    return {picture.image_sha256: splits[key] for key in keys for picture in groups[key]}
+
+
+def _count_classes(groups: Iterable[list[Splittable]]) -> NDArray[np.float64]:
+    """Pictures by group and class; the last column counts all pictures of a group."""
+    listed = list(groups)
+    ids = sorted({class_id for group in listed for picture in group for class_id in picture.class_ids})
+    column = {class_id: index for index, class_id in enumerate(ids)}
+    counts_GC = np.zeros((len(listed), len(ids) + 1))
+    for row, group in enumerate(listed):
+        counts_GC[row, -1] = len(group)
+        for picture in group:
+            for class_id in picture.class_ids:
+                counts_GC[row, column[class_id]] += 1
+    return counts_GC
+
+
+def _deal_out(counts_GC: NDArray[np.float64], shares: Mapping[Split, float]) -> list[Split]:
+    """A split for each group, in order of the groups."""
+    splits = list(shares)
+    wanted_SC = np.outer(list(shares.values()), counts_GC.sum(axis=0))
+    chosen_G = np.full(len(counts_GC), -1)
+    classes = range(counts_GC.shape[1] - 1)
+    rarest_first = sorted(classes, key=lambda column: (np.count_nonzero(counts_GC[:, column]), column))
+    for column in (*rarest_first, counts_GC.shape[1] - 1):
+        for group in np.flatnonzero((counts_GC[:, column] > 0) & (chosen_G < 0)):
+            # Most wanted of this class, then most wanted at all, then the later split.
+            best = max(range(len(splits)), key=lambda row: (*np.round(wanted_SC[row, [column, -1]], 9), row))
+            chosen_G[group] = best
+            wanted_SC[best] -= counts_GC[group]
+    if len(chosen_G) > 1 and splits.index(Split.VALID) not in chosen_G:
+        chosen_G[-1] = splits.index(Split.VALID)  # a training without a valid split cannot be judged
+    return [splits[row] for row in chosen_G]
+
+
+def _group_key(picture: Splittable) -> str:
+    return source_of_copy(picture.name) or picture.image_sha256
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()

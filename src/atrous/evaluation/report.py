@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
 from jinja2 import Environment, StrictUndefined
 
-from atrous.core.class_map import BACKGROUND_ID, VOID_ID
+from atrous.datasets.drawing import css_colour, draw_label, jpeg_uri
 from atrous.evaluation.scores import RULE, ClassScores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
+    from atrous.datasets.drawing import Draw
     from atrous.evaluation.evaluate import Evaluation
     from atrous.evaluation.examples import Example
-
-# From image_HWC and mask_HW (class ids) to the picture with its mask drawn over it, BGR uint8, same size.
-Draw: TypeAlias = "Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.uint8]]"
-
-JPEG_QUALITY = 82
-STRIPE_PX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +114,7 @@ def render_html(evaluation: Evaluation, about: About, draw: Draw) -> str:
 def _class_rows(evaluation: Evaluation, draw: Draw) -> list[_ClassRow]:
     scored_px = int(evaluation.served_KK.sum())
     return [
-        _ClassRow(served, plain, served.label_pixels / scored_px if scored_px else None, _colour(class_id, draw))
+        _ClassRow(served, plain, served.label_pixels / scored_px if scored_px else None, css_colour(class_id, draw))
         for class_id, (served, plain) in enumerate(
             zip(evaluation.served.classes, evaluation.plain.classes, strict=True)
         )
@@ -144,34 +133,11 @@ def _matrix_rows(evaluation: Evaluation) -> list[_MatrixRow]:
 
 def _picture(example: Example, draw: Draw) -> _Picture:
     views = [
-        ("Picture", _jpeg_uri(example.image_HWC)),
-        ("Label", _jpeg_uri(_draw_label(example.image_HWC, example.label_HW, draw))),
-        ("Prediction", _jpeg_uri(draw(example.image_HWC, example.predicted_HW))),
+        ("Picture", jpeg_uri(example.image_HWC)),
+        ("Label", jpeg_uri(draw_label(example.image_HWC, example.label_HW, draw))),
+        ("Prediction", jpeg_uri(draw(example.image_HWC, example.predicted_HW))),
     ]
     return _Picture(example.name, example.mean_iou, views)
-
-
-def _draw_label(image_HWC: NDArray[np.uint8], label_HW: NDArray[np.uint8], draw: Draw) -> NDArray[np.uint8]:
-    """The label with void as grey stripes: void is no class, so `draw` has no colour for it."""
-    void_HW = label_HW == VOID_ID
-    drawn_HWC = draw(image_HWC, np.where(void_HW, np.uint8(BACKGROUND_ID), label_HW)).copy()
-    rows_H1, columns_1W = np.ogrid[: label_HW.shape[0], : label_HW.shape[1]]
-    stripes_HW = (rows_H1 + columns_1W) // STRIPE_PX % 2 == 0
-    drawn_HWC[void_HW & stripes_HW] = 150
-    drawn_HWC[void_HW & ~stripes_HW] = 90
-    return drawn_HWC
-
-
-def _colour(class_id: int, draw: Draw) -> str:
-    """How a class looks when it is drawn over white."""
-    tile_HWC = draw(np.full((4, 4, 3), 255, np.uint8), np.full((4, 4), class_id, np.uint8))
-    blue, green, red = tile_HWC[2, 2].tolist()
-    return f"rgb({red} {green} {blue})"
-
-
-def _jpeg_uri(image_HWC: NDArray[np.uint8]) -> str:
-    _, jpeg = cv2.imencode(".jpg", image_HWC, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")
 
 
 def _percent(share: float | None) -> str:

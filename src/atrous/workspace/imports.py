@@ -1,4 +1,4 @@
-"""Import of a dataset folder into a project: classes, pictures, labels and splits."""
+"""Import of a dataset into a project: classes, pictures, labels and splits."""
 
 from __future__ import annotations
 
@@ -8,100 +8,89 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from atrous.bundle.picture import decode_grey_levels
 from atrous.core.class_map import VOID_ID
-from atrous.core.errors import ConflictError, InvalidDatasetError
+from atrous.core.errors import InvalidDatasetError
 from atrous.core.ids import check_slug
 from atrous.datasets.class_mapping import map_classes
-from atrous.datasets.findings import Finding
+from atrous.datasets.cross_checks import find_across, find_leaks
+from atrous.datasets.facts import PictureFacts
+from atrous.datasets.files.opening import open_dataset
+from atrous.datasets.files.tree import UnreadableFileError
+from atrous.datasets.findings import Finding, Kind
+from atrous.datasets.fixes import NO_FIXES, Fix, Fixes
 from atrous.datasets.formats import AUTO, read_source
-from atrous.datasets.labels import LabelledPicture, load_labelled_picture
+from atrous.datasets.inspection import inspect_source
+from atrous.datasets.labels import LabelledPicture, digest_source, load_labelled_picture
 from atrous.datasets.parallel import map_in_threads
-from atrous.datasets.splits import Split, hold_out_valid, split_by_hash
-from atrous.workspace.records import Picture, Project
+from atrous.datasets.source import Hints
+from atrous.datasets.splits import Split, SplitRule, Splittable, find_split_rule, split_for_now
+from atrous.workspace.import_report import ImportReport, Relabelled
+from atrous.workspace.import_target import ImportTarget
+from atrous.workspace.records import Picture
 from atrous.workspace.workspaces import choose_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from atrous.core.class_map import ClassMap
-    from atrous.datasets.class_mapping import ClassMapping, MappingRow
+    from atrous.datasets.class_mapping import ClassMapping
     from atrous.datasets.source import Source, SourceItem
     from atrous.workspace.ports import Ports
 
-BATCH = 64  # rows kept at once; what an interruption can lose is at most this many
+OTHER_SPLIT = "pictures that are in another split of the project than here, where they stayed"
+UNCHANGED = "pictures that nothing changed about since an earlier import, which were not looked at again"
+MAX_MOVES = 8  # rounds: a picture moved to train can be the near-duplicate of yet another one
 
 
 @dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What an import did.
+class ImportOptions:
+    """What a person asks of an import.
 
     Attributes:
-        mapping: what each value of the source became.
-        imported: new pictures by split.
-        known: pictures that were in the project already.
-        findings: files left out, relative to the dataset's folder.
-        class_pixels: pixels of the new pictures by class name, in order of id.
-        void_pixels: pixels of the new pictures that belong to no class.
-        notes: what was decided on the way, as sentences for people.
+        format_name: one of FORMATS, or `auto`.
+        class_list: a file of class names that counts instead of those in the dataset.
+        fixes: remedies to apply.
+        overwrite: replace labels of pictures that the project has, where the source's differ.
+        strict: import nothing if there is any finding at all.
     """
 
-    project: str
-    format: str
-    mapping: tuple[MappingRow, ...]
-    imported: dict[Split, int]
-    known: int
-    findings: tuple[Finding, ...]
-    class_pixels: dict[str, int]
-    void_pixels: int
-    notes: tuple[str, ...]
+    format_name: str = AUTO
+    class_list: Path | None = None
+    fixes: Fixes = NO_FIXES
+    overwrite: bool = False
+    strict: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        """The report as plain values."""
-        return {
-            "project": self.project,
-            "format": self.format,
-            "mapping": [row.as_json() for row in self.mapping],
-            "imported": {split.value: count for split, count in self.imported.items()},
-            "known": self.known,
-            "findings": [
-                {"file": finding.file.as_posix(), "reason": finding.reason, "remedy": finding.remedy}
-                for finding in self.findings
-            ],
-            "class_pixels": self.class_pixels,
-            "void_pixels": self.void_pixels,
-            "notes": list(self.notes),
-        }
+
+DEFAULT_OPTIONS = ImportOptions()
 
 
 def import_dataset(
     ports: Ports,
     workspace: str,
     project_slug: str,
-    folder: Path,
-    format_name: str = AUTO,
+    path: Path,
+    options: ImportOptions = DEFAULT_OPTIONS,
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
     """Add a dataset's pictures and labels to a project, which is made if it is new.
 
-    Pairs that cannot be used are left out with a finding each. Pictures that the project has already stay as they
-    are, so the same import can be run again, also after it was interrupted.
+    Pairs that cannot be used are left out with a finding each. The same import can be run again, also after it was
+    killed: it goes on with what is not in the project yet.
 
     Args:
         ports: the world.
         workspace: owner of the project.
         project_slug: its name in ids and addresses.
-        folder: the dataset, unpacked.
-        format_name: one of FORMATS, or `auto`.
+        path: the dataset, a folder or an archive.
+        options: see ImportOptions.
         progress: told how many of how many pictures are done, after each.
 
     Raises:
@@ -113,73 +102,98 @@ def import_dataset(
     """
     check_slug(project_slug, "project")
     choose_workspace(ports, workspace)
-    format_name, source = read_source(folder, format_name)
-    project = ports.store.find_project(workspace, project_slug)
-    mapping = map_classes(source.classes, project.class_map if project else None)
-    target = _Target(ports, workspace, project_slug, project, mapping.class_map)
-    tally = _Tally(folder, list(source.findings))
-    items, split_notes = _choose_splits(source.items)
+    with open_dataset(path) as tree:
+        format_name, source = read_source(tree, options.format_name, Hints(options.class_list, options.fixes))
+        project = ports.store.find_project(workspace, project_slug)
+        mapping = map_classes(source.classes, project.class_map if project else None)
+        tally = _Tally(list(source.findings))
+        report = partial(_report, project=project_slug, format_name=format_name, source=source, mapping=mapping)
+        if options.strict:
+            findings = inspect_source(source, mapping, options.fixes, progress=progress).findings
+            if findings:
+                return report(tally=_Tally(list(findings)), pictures={}, is_refused=True)
+        target = ImportTarget(ports, workspace, project_slug, project, mapping.class_map)
+        _import_items(source, mapping, options, target, tally, progress=progress)
+    if not tally.names:
+        raise InvalidDatasetError(_describe_nothing(path, tally.findings))
+    _finish_splits(target, tally, options.fixes)
+    tally.findings += find_across(_collect_facts(target.pictures, tally), mapping.class_map)
+    return report(tally=tally, pictures=target.pictures, is_refused=False)
+
+
+# Pictures
+
+
+def _import_items(
+    source: Source,
+    mapping: ClassMapping,
+    options: ImportOptions,
+    target: ImportTarget,
+    tally: _Tally,
+    *,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    given = {item.split for item in source.items}
+    known = {image: picture.source_sha256 for image, picture in target.pictures.items()}
+    prepare = partial(_prepare, mapping=mapping, options=options, known=known, put=target.put)
     try:
-        with closing(map_in_threads(partial(_prepare, mapping=mapping), items)) as results:
-            for done, (item, result) in enumerate(zip(items, results, strict=True), start=1):
-                _take(item, result, target, tally)
+        with closing(map_in_threads(prepare, source.items)) as results:
+            for done, (item, result) in enumerate(zip(source.items, results, strict=True), start=1):
+                _take(item, find_split_rule(item.split, given), result, target, tally, overwrite=options.overwrite)
                 if progress:
-                    progress(done, len(items))
+                    progress(done, len(source.items))
     finally:
         # Also after Ctrl-C or on a full disk: what is stored so far is complete and stays usable.
         target.flush()
-    if not tally.known and not sum(tally.imported.values()):
-        raise InvalidDatasetError(_describe_nothing(folder, tally.findings))
-    return _report(
-        project=project_slug,
-        format_name=format_name,
-        source=source,
-        mapping=mapping,
-        tally=tally,
-        split_notes=split_notes,
-    )
-
-
-# Splits
-
-
-def _choose_splits(items: Sequence[SourceItem]) -> tuple[list[SourceItem], list[str]]:
-    """Splits as given; otherwise by hash of what copies of one source share, and said so."""
-    given = {item.split for item in items}
-    if None in given:
-        some = "some pictures have" if len(given) > 1 else "the source has"
-        note = f"{some} no split: 70 % train, 20 % valid, 10 % test by hash of the name, copies of one source together"
-        return [replace(item, split=item.split or split_by_hash(item.name)) for item in items], [note]
-    if Split.TRAIN in given and Split.VALID not in given:
-        chosen = [
-            replace(item, split=hold_out_valid(item.name)) if item.split is Split.TRAIN else item for item in items
-        ]
-        held = sum(item.split is Split.VALID for item in chosen)
-        note = f"no valid split: 20 % of train held out by hash of the name ({held} pictures), copies together"
-        return chosen, [note]
-    return list(items), []
-
-
-# One pair
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Prepared:
-    """A pair ready to be stored; `mask` is a PNG."""
+    """A pair that is good; unless the project has the picture, its file and mask are stored."""
 
     labelled: LabelledPicture
     image_sha256: str
-    mask: bytes
+    mask_sha256: str
+    source_sha256: str
 
 
-def _prepare(item: SourceItem, mapping: ClassMapping) -> _Prepared | Finding:
-    if not _is_utf8(item.name):
-        shown = Path(os.fsencode(item.image_path).decode(errors="replace"))
-        return Finding(shown, "has a name that is not UTF-8", "rename it")
-    labelled = load_labelled_picture(item, mapping)
-    if isinstance(labelled, Finding):
-        return labelled
-    return _Prepared(labelled, hashlib.sha256(labelled.image).hexdigest(), _encode_mask(labelled.mask_HW))
+@dataclass(frozen=True, slots=True)
+class _Unchanged:
+    """A pair that is in the project as it is here."""
+
+    image_sha256: str
+
+
+def _prepare(
+    item: SourceItem,
+    mapping: ClassMapping,
+    options: ImportOptions,
+    known: Mapping[str, str],
+    put: Callable[[bytes], str],
+) -> _Prepared | _Unchanged | Finding:
+    """Look at a pair and store it; in a thread, since that is nearly all of the work."""
+    name = item.image.name
+    if not _is_utf8(name):
+        shown = os.fsencode(name).decode(errors="replace")
+        return Finding(Kind.UNREADABLE, shown, "has a name that is not UTF-8", "rename it")
+    try:
+        if known:
+            image_sha256 = hashlib.sha256(item.image.read()).hexdigest()
+            source_sha256 = digest_source(item, image_sha256, mapping, options.fixes)
+            if known.get(image_sha256) == source_sha256:
+                return _Unchanged(image_sha256)
+        labelled = load_labelled_picture(item, mapping, options.fixes)
+        if isinstance(labelled, Finding):
+            return labelled
+        image_sha256 = hashlib.sha256(labelled.image).hexdigest()
+        source_sha256 = digest_source(item, image_sha256, mapping, options.fixes)
+    except UnreadableFileError as error:
+        return Finding(Kind.UNREADABLE, name, str(error), "check that it and its label exist and may be read")
+    mask = _encode_mask(labelled.mask_HW)
+    if image_sha256 in known and not options.overwrite:
+        return _Prepared(labelled, image_sha256, hashlib.sha256(mask).hexdigest(), source_sha256)
+    put(labelled.image)
+    return _Prepared(replace(labelled, image=b""), image_sha256, put(mask), source_sha256)
 
 
 def _is_utf8(name: str) -> bool:
@@ -196,146 +210,169 @@ def _encode_mask(mask_HW: NDArray[np.uint8]) -> bytes:
 
 @dataclass(slots=True)
 class _Tally:
-    """What the report will say."""
+    """What the report will say; `names` tells the file of each picture by the sha256 of its image."""
 
-    folder: Path
     findings: list[Finding]
-    imported: Counter[Split] = field(default_factory=Counter[Split])
-    known: int = 0
-    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
-    undeclared_void_px: int = 0
-    overpainted_px: int = 0
-    ignored_outlines: int = 0
-
-    def add(self, split: Split, labelled: LabelledPicture) -> None:
-        """Count a new picture."""
-        self.imported[split] += 1
-        self.counts += labelled.counts
-        self.undeclared_void_px += labelled.undeclared_void_px
-        self.overpainted_px += labelled.overpainted_px
-        self.ignored_outlines += labelled.ignored_outlines
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    imported: set[str] = field(default_factory=set[str])
+    relabelled: list[Relabelled] = field(default_factory=list[Relabelled])
+    mended: Counter[Fix] = field(default_factory=Counter[Fix])
+    remarks: Counter[str] = field(default_factory=Counter[str])
+    notes: list[str] = field(default_factory=list[str])
 
 
-def _take(item: SourceItem, result: _Prepared | Finding, target: _Target, tally: _Tally) -> None:
+def _take(
+    item: SourceItem,
+    rule: SplitRule | None,
+    result: _Prepared | _Unchanged | Finding,
+    target: ImportTarget,
+    tally: _Tally,
+    *,
+    overwrite: bool,
+) -> None:
     if isinstance(result, Finding):
         tally.findings.append(result)
         return
-    twin = target.find(result.image_sha256)
-    if twin is None:
-        split = item.split or Split.TRAIN
-        target.add(item.name, split, result)
-        tally.add(split, result.labelled)
+    if result.image_sha256 in tally.names:
+        twin = target.pictures[result.image_sha256]
+        reason = f"is the same picture as {tally.names[result.image_sha256]}, which was taken ({twin.split})"
+        tally.findings.append(Finding(Kind.SAME_PICTURE, item.image.name, reason, "remove one of them"))
         return
-    if target.is_new(result.image_sha256):
-        reason = f"is the same picture as {twin.name}, which was imported ({twin.split.value})"
-        tally.findings.append(Finding(item.image_path, reason, "remove one of them"))
+    tally.names[result.image_sha256] = item.image.name
+    old = target.pictures.get(result.image_sha256)
+    if old and not old.pending and rule is None and item.split is not old.split:
+        tally.remarks[OTHER_SPLIT] += 1
+    if isinstance(result, _Unchanged):
+        tally.remarks[UNCHANGED] += 1
         return
-    tally.known += 1
-    if not target.has_mask(twin, result):
-        reason = "is in the project already with another label, which was kept"
-        tally.findings.append(Finding(item.image_path, reason, "import the new labels into a new project"))
+    tally.remarks.update(result.labelled.remarks)
+    tally.mended.update(result.labelled.fixed)
+    tally.findings += result.labelled.warnings
+    if old:
+        _compare(item, old, result, target, tally, overwrite=overwrite)
+    else:
+        tally.imported.add(result.image_sha256)
+        target.add(_make_picture(item, rule, result))
 
 
-class _Target:
-    """The project as it grows: rows are kept in batches, each after the blobs that it names."""
+def _make_picture(item: SourceItem, rule: SplitRule | None, result: _Prepared) -> Picture:
+    picture = Picture(
+        name=item.image.base_name,
+        image_sha256=result.image_sha256,
+        mask_sha256=result.mask_sha256,
+        split=item.split or Split.TRAIN,
+        size=result.labelled.size,
+        class_pixels=_count_classes(result.labelled.counts),
+        look=result.labelled.look,
+        source_sha256=result.source_sha256,
+        pending=rule,
+    )
+    if rule is None:
+        return picture
+    return replace(picture, split=split_for_now(Splittable(picture.name, picture.image_sha256, frozenset()), rule))
 
-    def __init__(self, ports: Ports, workspace: str, slug: str, project: Project | None, class_map: ClassMap) -> None:
-        self._ports = ports
-        self._workspace = workspace
-        self._slug = slug
-        self._project = project
-        self._class_map = class_map
-        old = ports.store.list_pictures(workspace, slug) if project else []
-        self._pictures = {picture.image_sha256: picture for picture in old}
-        self._new: set[str] = set()
-        self._batch: list[Picture] = []
 
-    def find(self, image_sha256: str) -> Picture | None:
-        """The picture of these very bytes."""
-        return self._pictures.get(image_sha256)
+def _compare(
+    item: SourceItem, old: Picture, result: _Prepared, target: ImportTarget, tally: _Tally, *, overwrite: bool
+) -> None:
+    """Take the label of a picture that the project has, if it says the same or is asked for."""
+    changed_px = target.count_changes(old, result.labelled.mask_HW)
+    if changed_px and not overwrite:
+        reason = f"is in the project already with another label ({changed_px} pixels differ), which was kept"
+        tally.findings.append(Finding(Kind.OTHER_LABEL, item.image.name, reason, "use --overwrite to take this one"))
+        return
+    facts = replace(
+        old,
+        class_pixels=_count_classes(result.labelled.counts),
+        look=result.labelled.look,
+        source_sha256=result.source_sha256,
+    )
+    if not changed_px:
+        target.replace(facts)
+        return
+    target.replace(replace(facts, mask_sha256=result.mask_sha256))
+    tally.relabelled.append(Relabelled(item.image.name, changed_px))
 
-    def is_new(self, image_sha256: str) -> bool:
-        """Whether it was added by this import."""
-        return image_sha256 in self._new
 
-    def has_mask(self, picture: Picture, prepared: _Prepared) -> bool:
-        """Whether the stored mask says the same; pixels are compared, since encoders change over the years."""
-        if picture.mask_sha256 == hashlib.sha256(prepared.mask).hexdigest():
-            return True
-        mask_HW = decode_grey_levels(self._ports.blobs.get(picture.mask_sha256))
-        return np.array_equal(mask_HW, prepared.labelled.mask_HW)
+def _count_classes(counts: NDArray[np.int64]) -> dict[int, int]:
+    return {int(class_id): int(counts[class_id]) for class_id in np.flatnonzero(counts)}
 
-    def add(self, name: str, split: Split, prepared: _Prepared) -> None:
-        """Store a picture and its mask."""
-        picture = Picture(
-            name=name,
-            image_sha256=self._ports.blobs.put(prepared.labelled.image),
-            mask_sha256=self._ports.blobs.put(prepared.mask),
-            split=split,
-            size=prepared.labelled.size,
-        )
-        self._pictures[picture.image_sha256] = picture
-        self._new.add(picture.image_sha256)
-        self._batch.append(picture)
-        if len(self._batch) >= BATCH:
-            self.flush()
 
-    def flush(self) -> None:
-        """Keep the rows of what is stored; the first ones bring the project and its new classes with them."""
-        if not self._batch:
+# Splits
+
+
+def _finish_splits(target: ImportTarget, tally: _Tally, fixes: Fixes) -> None:
+    for rule, count in target.settle_splits().items():
+        shares = "70 % train, 20 % valid, 10 % test" if rule is SplitRule.THREE_WAY else "20 % of train held out"
+        given = "no split" if rule is SplitRule.THREE_WAY else "no valid split"
+        tally.notes.append(f"{count} pictures with {given}: {shares}, by class and hash, copies of one source together")
+    if Fix.COPIES_TO_TRAIN in fixes:
+        _move_copies(target, tally)
+    target.flush()
+
+
+def _move_copies(target: ImportTarget, tally: _Tally) -> None:
+    images = {name: image for image, name in tally.names.items()}
+    for _ in range(MAX_MOVES):
+        moved = target.move_to_train(find_leaks(_collect_facts(target.pictures, tally)), images)
+        if not moved:
             return
-        self._keep_project()
-        batch, self._batch = self._batch, []
-        self._ports.store.add_pictures(self._workspace, self._slug, batch)
+        tally.mended[Fix.COPIES_TO_TRAIN] += moved
 
-    def _keep_project(self) -> None:
-        if self._project is None:
-            self._project = Project(self._workspace, self._slug, self._class_map, self._ports.clock.now())
-            self._ports.store.add_project(self._project)
-        elif self._project.class_map != self._class_map:
-            now = self._ports.store.find_project(self._workspace, self._slug)
-            if now != self._project:
-                raise ConflictError(f"project {self._slug!r}: its classes changed meanwhile; run the import again")
-            self._ports.store.set_class_map(self._workspace, self._slug, self._class_map)
-            self._project = replace(self._project, class_map=self._class_map)
+
+def _collect_facts(pictures: Mapping[str, Picture], tally: _Tally) -> list[PictureFacts]:
+    """All of the project, those of this source by their paths in it."""
+    return [
+        PictureFacts(
+            name=tally.names.get(image, picture.name),
+            split=picture.split,
+            size=picture.size,
+            image_sha256=image,
+            look=picture.look,
+            class_pixels=picture.class_pixels,
+        )
+        for image, picture in pictures.items()
+    ]
 
 
 # The report
 
 
 def _report(
-    *, project: str, format_name: str, source: Source, mapping: ClassMapping, tally: _Tally, split_notes: list[str]
+    *,
+    project: str,
+    format_name: str,
+    source: Source,
+    mapping: ClassMapping,
+    tally: _Tally,
+    pictures: Mapping[str, Picture],
+    is_refused: bool,
 ) -> ImportReport:
+    taken = [pictures[image] for image in tally.names]
+    ids = {split: Counter[int]() for split in Split}
+    for picture in taken:
+        ids[picture.split].update(picture.class_pixels)
+    imported = Counter(pictures[image].split for image in tally.imported)
     return ImportReport(
         project=project,
         format=format_name,
         mapping=mapping.rows,
-        imported={split: tally.imported[split] for split in Split},
-        known=tally.known,
-        findings=tuple(_relative(finding, tally.folder) for finding in tally.findings),
-        class_pixels={name: int(tally.counts[class_id]) for class_id, name in enumerate(mapping.class_map.names)},
-        void_pixels=int(tally.counts[VOID_ID]),
-        notes=(*source.notes, *split_notes, *_pixel_notes(tally)),
+        is_refused=is_refused,
+        imported={split: imported[split] for split in Split},
+        known=len(taken) - len(tally.imported),
+        relabelled=tuple(tally.relabelled),
+        findings=tuple(sorted(tally.findings, key=lambda finding: finding.is_warning)),
+        pixels={
+            split: {name: ids[split][class_id] for class_id, name in enumerate(mapping.class_map.names)}
+            for split in Split
+        },
+        void_pixels={split: ids[split][VOID_ID] for split in Split},
+        mended=dict(tally.mended),
+        notes=(*source.notes, *tally.notes, *(f"{phrase}: {count}" for phrase, count in tally.remarks.items())),
     )
 
 
-def _relative(finding: Finding, folder: Path) -> Finding:
-    is_inside = finding.file.is_relative_to(folder)
-    return replace(finding, file=finding.file.relative_to(folder)) if is_inside else finding
-
-
-def _pixel_notes(tally: _Tally) -> list[str]:
-    notes: list[str] = []
-    if tally.undeclared_void_px:
-        notes.append(f"{tally.undeclared_void_px} pixels of value 255, which no class name declares, are void")
-    if tally.overpainted_px:
-        notes.append(f"{tally.overpainted_px} pixels where outlines of different classes overlap: the later one counts")
-    if tally.ignored_outlines:
-        notes.append(f"{tally.ignored_outlines} outlines without area were ignored")
-    return notes
-
-
-def _describe_nothing(folder: Path, findings: Sequence[Finding]) -> str:
+def _describe_nothing(path: Path, findings: Sequence[Finding]) -> str:
     if not findings:
-        return f"{folder}: has no pictures; give the folder that the dataset was unpacked to"
-    return f"{folder}: not one of its pictures can be imported; the first of {len(findings)} findings is {findings[0]}"
+        return f"{path}: has no pictures; give the folder or archive of the dataset"
+    return f"{path}: not one of its pictures can be imported; the first of {len(findings)} findings is {findings[0]}"

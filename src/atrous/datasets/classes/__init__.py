@@ -1,0 +1,1 @@
+"""Lists of class names, in every shape that people have them."""

@@ -1,0 +1,1 @@
+"""Labels that are pictures, and how they are found beside their pictures."""

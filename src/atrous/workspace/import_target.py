@@ -1,0 +1,122 @@
+"""A project as it grows during an import."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from atrous.bundle.picture import decode_grey_levels
+from atrous.core.errors import ConflictError
+from atrous.datasets.fixes import Fix
+from atrous.datasets.splits import Split, SplitRule, Splittable, choose_splits, source_of_copy
+from atrous.workspace.records import Picture, Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from atrous.core.class_map import ClassMap
+    from atrous.datasets.findings import Finding
+    from atrous.workspace.ports import Ports
+
+BATCH = 64  # rows kept at once; what an interruption can lose is at most this many
+
+
+class ImportTarget:
+    """Rows are kept in batches, each after the blobs that it names."""
+
+    def __init__(self, ports: Ports, workspace: str, slug: str, project: Project | None, class_map: ClassMap) -> None:
+        self._ports = ports
+        self._workspace = workspace
+        self._slug = slug
+        self._project = project
+        self._class_map = class_map
+        old = ports.store.list_pictures(workspace, slug) if project else []
+        self._pictures = {picture.image_sha256: picture for picture in old}
+        self._added: list[Picture] = []
+        self._changed: list[Picture] = []
+
+    @property
+    def pictures(self) -> Mapping[str, Picture]:
+        """All pictures of the project by the sha256 of their image."""
+        return self._pictures
+
+    def put(self, data: bytes) -> str:
+        """Store a file and give its sha256; may be called from other threads."""
+        return self._ports.blobs.put(data)
+
+    def add(self, picture: Picture) -> None:
+        """Keep a new picture, whose file and mask are stored already."""
+        self._pictures[picture.image_sha256] = picture
+        self._added.append(picture)
+        if len(self._added) >= BATCH:
+            self.flush()
+
+    def replace(self, picture: Picture) -> None:
+        """Change what is kept of a picture, whose mask is stored already."""
+        self._pictures[picture.image_sha256] = picture
+        self._changed.append(picture)
+        if len(self._changed) >= BATCH:
+            self.flush()
+
+    def count_changes(self, picture: Picture, mask_HW: NDArray[np.uint8]) -> int:
+        """Pixels in which a label differs from the one that is kept; all of them if the sizes differ."""
+        # Pixels, not bytes: encoders change over the years.
+        kept_HW = decode_grey_levels(self._ports.blobs.get(picture.mask_sha256))
+        return int(np.count_nonzero(kept_HW != mask_HW)) if kept_HW.shape == mask_HW.shape else mask_HW.size
+
+    def flush(self) -> None:
+        """Keep the rows of what is stored; the first ones bring the project and its new classes with them."""
+        if self._added or self._changed:
+            self._keep_project()
+        added, self._added = self._added, []
+        self._ports.store.add_pictures(self._workspace, self._slug, added)
+        changed, self._changed = self._changed, []
+        self._ports.store.update_pictures(self._workspace, self._slug, changed)
+
+    def settle_splits(self) -> dict[SplitRule, int]:
+        """Choose the splits that are yet to be chosen, now that all pictures are known; tell how many by rule."""
+        # Read back: an import that was killed left pictures whose splits are still to be chosen.
+        pending = [picture for picture in self._pictures.values() if picture.pending]
+        settled = {
+            source: picture.split
+            for picture in self._pictures.values()
+            if not picture.pending and (source := source_of_copy(picture.name))
+        }
+        counts: dict[SplitRule, int] = {}
+        for rule in SplitRule:
+            of_rule = [picture for picture in pending if picture.pending is rule]
+            splits = choose_splits([describe_for_split(picture) for picture in of_rule], rule, settled)
+            for picture in of_rule:
+                self.replace(replace(picture, split=splits[picture.image_sha256], pending=None))
+            if of_rule:
+                counts[rule] = len(of_rule)
+        return counts
+
+    def move_to_train(self, findings: Iterable[Finding], images: Mapping[str, str]) -> int:
+        """Move the pictures that findings blame for a leak from train; `images` tells their sha256 by file."""
+        moved = 0
+        for finding in findings:
+            if finding.fix is Fix.COPIES_TO_TRAIN and finding.file in images:
+                self.replace(replace(self._pictures[images[finding.file]], split=Split.TRAIN))
+                moved += 1
+        return moved
+
+    def _keep_project(self) -> None:
+        if self._project is None:
+            self._project = Project(self._workspace, self._slug, self._class_map, self._ports.clock.now())
+            self._ports.store.add_project(self._project)
+        elif self._project.class_map != self._class_map:
+            now = self._ports.store.find_project(self._workspace, self._slug)
+            if now != self._project:
+                raise ConflictError(f"project {self._slug!r}: its classes changed meanwhile; run the import again")
+            self._ports.store.set_class_map(self._workspace, self._slug, self._class_map)
+            self._project = replace(self._project, class_map=self._class_map)
+
+
+def describe_for_split(picture: Picture) -> Splittable:
+    """What choosing a split needs to know of a picture."""
+    return Splittable(picture.name, picture.image_sha256, frozenset(picture.class_pixels))
