@@ -28,6 +28,7 @@ PLANTS = [
     ("Only the edges know HTTP", "workspace/records.py", "import fastapi"),
     ("Only adapters know SQL", "server/app.py", "import sqlalchemy"),
     ("Dataset formats stand alone", "datasets/formats/planted.py", "import atrous.datasets.formats.coco"),
+    ("Export formats stand alone", "datasets/exports/planted.py", "import atrous.datasets.exports.coco"),
     ("Inference backends stand alone", "runtime/backends/planted.py", "import atrous.runtime.backends.onnx"),
     ("Routes stand alone", "server/routes/planted.py", "import atrous.server.routes.infer"),
 ]

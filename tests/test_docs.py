@@ -92,9 +92,15 @@ def test_every_setting_is_described_with_its_default() -> None:
     fields = {field.name: field.default for field in dataclasses.fields(Settings)}
     assert set(fields) == {field for field, _ in OPTIONS.values()}
     for name, (field, _) in OPTIONS.items():
-        default = {True: "on", False: "off"}.get(fields[field], fields[field]) if name == "auth" else fields[field]
+        default = _write_default(fields[field])
         cells = next((row for row in rows if row[0] == f"`{name}`"), [])
         assert cells[1:3] == [f"`ATROUS_{name.upper()}`", f"`{default}`"], name
+
+
+def _write_default(default: Any) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return str(default) if default not in {"", ()} else "none"
 
 
 def test_every_variable_of_a_command_is_described() -> None:

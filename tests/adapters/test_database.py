@@ -14,9 +14,11 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
 
 from atrous.adapters.home import open_home
+from atrous.adapters.sql_store import open_sqlite_store
 from atrous.adapters.sql_store.database import HEAD_REVISION, MIGRATIONS, open_sqlite
 from atrous.adapters.sql_store.tables import metadata
 from atrous.core.errors import InvalidInputError, StorageError
+from atrous.workspace.records import Scope
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +70,21 @@ def test_migrations_can_be_undone(path: Path) -> None:
     engine.dispose()
     make_database(path)
     assert ask(path, "SELECT version_num FROM alembic_version") == [(HEAD_REVISION,)]
+
+
+def test_keys_of_the_first_release_may_do_everything(path: Path) -> None:
+    engine = open_sqlite(path)
+    config = migrations()
+    with engine.execution_options(writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    engine.dispose()
+    ask(path, "INSERT INTO workspaces (slug) VALUES ('acme')")
+    ask(path, "INSERT INTO keys VALUES ('k1', 'acme', 'camera', 'abcdef', 'digest', '2026-01-01 00:00:00', NULL)")
+    store = open_sqlite_store(path)
+    key = store.find_key("digest")
+    assert key is not None
+    assert (key.scope, key.requests_per_minute, key.name) == (Scope.ADMIN, None, "camera")
 
 
 def test_opening_again_changes_nothing(path: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,8 +30,8 @@ from atrous.adapters.sql_store import open_sqlite_store
 from atrous.core.class_map import ClassMap
 from atrous.core.errors import ConflictError
 from atrous.core.sizes import Size
-from atrous.datasets.splits import Split
-from atrous.workspace.records import TrainingState
+from atrous.datasets.splits import Split, SplitRule
+from atrous.workspace.records import Scope, TrainingState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +75,13 @@ def test_a_key_is_found_by_the_hash_of_its_secret_alone(store: Store) -> None:
     assert store.find_key(sha256("secret")) == key
     assert store.find_key(sha256("guess")) is None
     assert store.find_key("secret") is None
+
+
+def test_a_key_keeps_its_scope_and_its_rate(store: Store) -> None:
+    key = make_key(scope=Scope.MANAGE, requests_per_minute=60)
+    store.add_key(key, sha256("secret"))
+    assert store.find_key(sha256("secret")) == key
+    assert store.list_keys("acme") == [key]
 
 
 def test_keys_are_listed_by_workspace_oldest_first(store: Store) -> None:
@@ -357,3 +365,38 @@ def test_what_was_kept_is_there_when_the_file_is_opened_again(tmp_path: Path) ->
     assert after.list_workspaces() == ["acme"]
     assert after.list_projects("acme") == [make_project()]
     assert after.list_versions("acme", "road") == [made]
+
+
+# What imports learn of pictures
+
+
+def test_facts_of_pictures_come_back(store: Store) -> None:
+    store.add_project(make_project())
+    picture = make_picture(
+        "a.jpg",
+        class_pixels={0: 7, 3: 1_000_000_000_000, 255: 1},
+        look=bytes(range(32)),
+        source_sha256=sha256("source"),
+        pending=SplitRule.HOLD_OUT,
+    )
+    store.add_pictures("acme", "road", [picture])
+    assert store.list_pictures("acme", "road") == [picture]
+
+
+def test_updates_replace_pictures_of_one_project_alone(store: Store) -> None:
+    old = make_picture("a.jpg")
+    for slug in ("road", "field"):
+        store.add_project(make_project(slug))
+        store.add_pictures("acme", slug, [old, make_picture("b.jpg")])
+    new = replace(old, split=Split.TEST, mask_sha256=sha256("other"), class_pixels={1: 2}, look=b"look")
+    store.update_pictures("acme", "road", [new])
+    store.update_pictures("acme", "road", [])
+    assert store.list_pictures("acme", "road") == [new, make_picture("b.jpg")]
+    assert store.list_pictures("acme", "field") == [old, make_picture("b.jpg")]
+
+
+def test_update_of_an_unknown_picture_adds_nothing(store: Store) -> None:
+    store.add_project(make_project())
+    store.add_pictures("acme", "road", [make_picture("a.jpg")])
+    store.update_pictures("acme", "road", [make_picture("b.jpg")])
+    assert store.list_pictures("acme", "road") == [make_picture("a.jpg")]

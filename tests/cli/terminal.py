@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from atrous.workspace.records import Model
 
 TIMEOUT_S = 30
-READY = re.compile(r"^serving .* at (http://\S+) \(Ctrl-C ends\)$")
+READY = re.compile(r"^serving .* at (https?://\S+) \(Ctrl-C ends\)$")
 SECRET = re.compile(r"^[0-9a-f]{40}$")
 
 
@@ -78,6 +78,7 @@ class Server:
 
     home: Path
     options: tuple[str, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)
     out: list[str] = field(default_factory=list)
     err: list[str] = field(default_factory=list)
     url: str = ""
@@ -86,7 +87,7 @@ class Server:
         """Wait until it says where it listens."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "atrous", "serve", "--port", "0", *self.options],
-            env=environment(self.home),
+            env=environment(self.home) | {f"ATROUS_{name.upper()}": value for name, value in self.settings.items()},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -113,9 +114,16 @@ class Server:
             self._process.kill()
         self._join()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ask_to_end(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+
     def end(self) -> int:
         """Ask it to end, and give how it did."""
-        self._process.send_signal(signal.SIGTERM)
+        self.ask_to_end()
         self._process.wait(timeout=TIMEOUT_S)
         self._join()
         return self._process.returncode

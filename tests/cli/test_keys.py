@@ -8,6 +8,7 @@ from tests.cli.terminal import SECRET
 from atrous.adapters.home import open_home
 from atrous.core.errors import UnauthorizedError
 from atrous.workspace.keys import authenticate
+from atrous.workspace.records import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,29 @@ def test_a_list_of_keys_holds_no_secret(atrous: Callable[..., Said]) -> None:
     listed = atrous("key", "list")
     assert secret[:6] in listed.out
     assert secret[:8] not in listed.out + listed.err
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_a_key_has_the_scope_and_the_rate_that_it_is_given(
+    atrous: Callable[..., Said], home: Path, scope: Scope
+) -> None:
+    said = atrous("key", "create", "--scope", scope.value, "--rate", 60)
+    key = authenticate(open_home(home), said.last_line)
+    assert (key.scope, key.requests_per_minute) == (scope, 60)
+    assert f"{scope} 60/min" in atrous("key", "list").out
+
+
+def test_a_key_may_do_everything_unless_said_otherwise(atrous: Callable[..., Said], home: Path) -> None:
+    key = authenticate(open_home(home), atrous("key", "create").last_line)
+    assert (key.scope, key.requests_per_minute) == (Scope.ADMIN, None)
+
+
+@pytest.mark.parametrize("options", [("--scope", "root"), ("--rate", 0), ("--rate", "often"), ("--rate", -5)], ids=str)
+def test_a_scope_or_rate_that_cannot_be_makes_no_key(
+    atrous: Callable[..., Said], home: Path, options: tuple[object, ...]
+) -> None:
+    said = atrous("key", "create", *options)
+    assert (said.code, said.out) == (2, "")
 
 
 def test_a_revoked_key_is_marked_and_no_longer_valid(atrous: Callable[..., Said], home: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_project_needs_a_slug(atrous: Callable[..., Said], dataset: Path, proj
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(atrous: Callable[..., Said], dataset: Path) -> None:
-    said = atrous("import", dataset, "--project", "road", "--format", "voc")
+    said = atrous("import", dataset, "--project", "road", "--format", "nrrd")
     assert said.code == 2
     assert "png-masks" in said.error
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import base64
+import json
 import socket
+import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -25,6 +27,12 @@ PICTURE = base64.b64encode(encode_squares([[RED]]))
 def post(server: Server, key: str | None = None, **options: object) -> httpx.Response:
     headers = {"authorization": f"Bearer {key}"} if key else {}
     return httpx.post(f"{server.url}/road/1", content=PICTURE, headers=headers, timeout=30, **options)  # type: ignore[arg-type]
+
+
+def ways_to_send(key: str) -> list[dict[str, Any]]:
+    """Options of a request: in the query, as a bearer, as the password and the user of HTTP Basic."""
+    bearer = {"headers": {"authorization": f"Bearer {key}"}}
+    return [{"params": {"api_key": key}}, bearer, {"auth": ("", key)}, {"auth": (key, "")}]
 
 
 def find_secrets(lines: list[str]) -> list[str]:
@@ -151,3 +159,61 @@ def test_a_config_file_that_cannot_be_is_refused(
     said = atrous("serve", "--port", 0)
     assert said.code == 2
     assert problem in said.error
+
+
+@pytest.mark.parametrize("form", ["people", "json"])
+def test_no_key_is_written_anywhere_however_it_is_sent_and_whatever_goes_wrong(home: Path, form: str) -> None:
+    publish(home)
+    _, secret = create_key(open_home(home), "main", "tests")
+    guessed = "guessed-key-of-nobody"
+
+    def predict(**sent: Any) -> int:
+        return httpx.post(f"{server.url}/road/1", content=PICTURE, timeout=30, **sent).status_code
+
+    body = {"model_id": "road/1", "image": {"type": "base64", "value": PICTURE.decode()}}
+    with Server(home, ("--log-format", form), settings={"log_level": "debug"}) as server:
+        for key in (secret, guessed):
+            for sent in ways_to_send(key):
+                predict(**sent)
+                for path in ("/model/registry", "/nowhere", "/road/9", "/logs"):
+                    httpx.get(f"{server.url}{path}", timeout=30, **sent)
+            url = f"{server.url}/infer/semantic_segmentation"
+            for content in (body | {"api_key": key}, {"api_key": [key], "image": 1}, [key]):
+                httpx.post(url, json=content, timeout=30)
+            httpx.post(url, content=f'{{"api_key": "{key}", "image"', timeout=30)
+            httpx.get(f"{server.url}/{key}", timeout=30)
+            httpx.get(f"{server.url}/a/b/{key}", timeout=30)
+        # A row that no release wrote makes every request of this key crash, with its secret in the exception.
+        with closing(sqlite3.connect(home / "atrous.db")) as database, database:
+            database.execute("UPDATE keys SET scope = ? WHERE name = 'tests'", (secret,))
+        assert {predict(**sent) for sent in ways_to_send(secret)} == {500}
+        assert httpx.post(url, json=body | {"api_key": secret}, timeout=30).status_code == 500
+        server.end()
+    written = "\n".join([*server.out, *server.err])
+    written += "".join(path.read_text() for path in home.rglob("*.log"))
+    assert "is not a valid Scope" in written, "the crash is logged"
+    assert "/road/1" in written, "requests are logged"
+    for unwanted in (secret, PICTURE.decode()[:40], base64.b64encode(f":{secret}".encode()).decode()):
+        assert unwanted not in written
+    # A guess in a path is not known to be one; everywhere else it is.
+    assert not [line for line in written.splitlines() if guessed in line and f"/{guessed}" not in line]
+    if form == "json":
+        assert all(json.loads(line)["level"] for line in server.err if line.startswith("{"))
+
+
+def test_logs_are_json_if_wished_for(home: Path) -> None:
+    with Server(home, ("--auth", "off", "--log-format", "json")) as server:
+        reply = httpx.get(f"{server.url}/info", timeout=30)
+        server.end()
+    lines = [json.loads(line) for line in server.err if line.startswith("{")]
+    (access,) = [line for line in lines if line["logger"] == "atrous.server.access"]
+    assert (access["method"], access["path"], access["status"]) == ("GET", "/info", 200)
+    assert access["request_id"] == reply.headers["x-request-id"]
+    assert access["ms"] >= 0
+
+
+def test_small_replies_do_not_wait_for_the_callers_acknowledgement(server: Server) -> None:
+    with httpx.Client() as client:
+        times = [client.get(f"{server.url}/healthz").elapsed.total_seconds() for _ in range(20)]
+    # Nagle's algorithm and delayed acknowledgements together cost 40 ms.
+    assert sorted(times)[10] < 0.03

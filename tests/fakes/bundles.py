@@ -7,7 +7,7 @@ further classes never win. So pure red is class 1 with confidence 0.99, black is
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -37,6 +37,7 @@ def make_bundle(
     fit: Fit = Fit.STRETCH,
     model_id: str = "road/1",
     seed: int = 0,
+    **steps: Any,
 ) -> Path:
     """Write a bundle that verifies and give its folder.
 
@@ -47,10 +48,11 @@ def make_bundle(
         fit: how pictures are brought to that size.
         model_id: what the manifest says it was trained on.
         seed: bundles of different seeds differ in a hash.
+        steps: further fields of its preprocessing.
     """
     onnx = pytest.importorskip("onnx", reason="needs the onnx package to write a network; pip install 'atrous[train]'")
     folder.mkdir(parents=True, exist_ok=True)
-    preprocessing = Preprocessing(size=size, fit=fit)
+    preprocessing = Preprocessing(size=size, fit=fit, **steps)
     network = _make_network(onnx, preprocessing, len(class_names), seed)
     (folder / WEIGHTS_ONNX).write_bytes(network.SerializeToString())
     (folder / WEIGHTS_TORCH).write_bytes(f"no weights, seed {seed}".encode())

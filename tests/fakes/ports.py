@@ -81,6 +81,10 @@ class FakeStore:
             kept.setdefault(picture.image_sha256, picture)
         return len(kept) - before
 
+    def update_pictures(self, workspace: str, project: str, pictures: Sequence[Picture]) -> None:
+        kept = self._pictures[workspace, project]
+        kept |= {picture.image_sha256: picture for picture in pictures if picture.image_sha256 in kept}
+
     def list_pictures(self, workspace: str, project: str) -> list[Picture]:
         kept = self._pictures.get((workspace, project), {})
         return sorted(kept.values(), key=lambda picture: (picture.name, picture.image_sha256))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 from tests.fakes.pictures import BLACK, RED, as_base64, encode_squares
 from tests.fakes.ports import FakeStore
+
+from atrous.runtime.overlay import class_colours_BGR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,10 +50,7 @@ ALL_PARAMS = {
     "image_type": "base64",
     "something_of_tomorrow": "1",
 }
-RESERVED = [
-    *("/model/none", "/infer/none", "/workflows/run", "/inference_pipelines/list", "/start/1", "/static/app.js"),
-    *("/docs/none", "/build/1", "/webrtc/session", "/notebook/start", "/device/stats", "/api/1"),
-]
+RESERVED = ["/model/none", "/infer/none", "/start/1", "/static/app.js", "/docs/none", "/build/1", "/device/x", "/api/1"]
 
 
 class ForbiddenStore(FakeStore):
@@ -91,7 +91,6 @@ def test_a_model_is_found_however_its_path_is_written(client: TestClient, path: 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_reserved_path_is_404_without_asking_the_store(place: Place, path: str, method: str) -> None:
     client = place.client(store=ForbiddenStore(), key=place.key)
-    path = path if path.count("/") == 2 else f"{path}/x"
     reply = client.request(method, path)
     assert reply.status_code == 404
     assert path in reply.json()["message"]
@@ -110,9 +109,41 @@ def test_format_image_gives_the_picture_under_its_mask(post_v0: Post) -> None:
     assert reply.headers["x-model-id"] == "road/1"
 
 
-@pytest.mark.parametrize("wanted", ["json", "image_and_json", "anything"])
-def test_every_other_format_is_json(post_v0: Post, wanted: str) -> None:
+def pixels_of(jpeg: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+
+
+def test_format_image_and_json_adds_the_same_overlay_to_the_json(post_v0: Post) -> None:
+    reply = post_v0(as_base64(PICTURE), format="image_and_json").json()
+    assert list(reply)[-2:] == ["predictions", "visualization"]
+    assert (
+        base64.b64decode(reply["visualization"], validate=True) == post_v0(as_base64(PICTURE), format="image").content
+    )
+
+
+@pytest.mark.parametrize("wanted", ["json", "anything"])
+def test_every_other_format_is_plain_json(post_v0: Post, wanted: str) -> None:
     assert list(post_v0(as_base64(PICTURE), format=wanted).json())[-1] == "predictions"
+
+
+def test_labels_stroke_and_opacity_change_the_overlay(post_v0: Post) -> None:
+    picture = as_base64(encode_squares([[RED, BLACK]], side_px=80))
+
+    def draw(**params: Any) -> np.ndarray:
+        return pixels_of(post_v0(picture, format="image", **params).content).astype(int)
+
+    plain = draw(stroke="0", opacity="0")
+    assert np.abs(plain[40, 20] - [0, 0, 255]).max() < 10
+    assert np.abs(draw(stroke="0", opacity="1")[40, 20] - class_colours_BGR(2)[1]).max() < 10
+    rim = draw(stroke="6", opacity="0")
+    assert np.abs(rim[40, 75] - class_colours_BGR(2)[1]).max() < 30
+    assert np.abs(rim[40, 20] - plain[40, 20]).max() < 10
+    assert np.abs(draw(stroke="0", opacity="0", labels="True")[40, 10:70] - plain[40, 10:70]).max() > 50
+
+
+@pytest.mark.parametrize("params", [{"stroke": "-1"}, {"stroke": "51"}, {"opacity": "2"}, {"labels": "perhaps"}])
+def test_an_overlay_that_cannot_be_is_422(post_v0: Post, params: dict[str, str]) -> None:
+    assert post_v0(as_base64(PICTURE), **params).status_code == 422
 
 
 @pytest.mark.parametrize(("path", "status"), [("/road/2", 404), ("/none/1", 404), ("/Road/1", 400), ("/a b/c", 400)])

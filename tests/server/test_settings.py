@@ -33,6 +33,15 @@ def test_auth_is_a_switch(value: Any, required: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "read"),
+    [("road/1, acme/x", ("road/1", "acme/x")), (["road/1"], ("road/1",)), ([], ())],
+    ids=str,
+)
+def test_a_list_is_written_with_commas_or_as_a_list(value: Any, read: tuple[str, ...]) -> None:
+    assert read_settings({}, {"server": {"preload_models": value}}, {}).preload_models == read
+
+
+@pytest.mark.parametrize(
     ("environment", "config", "overrides", "named"),
     [
         ({"ATROUS_PORT": "many"}, {}, {}, "ATROUS_PORT='many': must be a whole number from 0 to 65535"),
@@ -40,6 +49,9 @@ def test_auth_is_a_switch(value: Any, required: bool) -> None:
         ({"ATROUS_AUTH": "maybe"}, {}, {}, "ATROUS_AUTH='maybe': must be on or off"),
         ({"ATROUS_SDK_TASK": "detection"}, {}, {}, "ATROUS_SDK_TASK='detection': must be instance-segmentation or"),
         ({"ATROUS_MAX_MODELS": "0"}, {}, {}, "ATROUS_MAX_MODELS='0'"),
+        ({}, {"server": {"preload_models": 1}}, {}, r"\[server\] preload_models='1': must be a list"),
+        ({"ATROUS_CORS_ORIGINS": "a,,b"}, {}, {}, "ATROUS_CORS_ORIGINS='a,,b': must be a text"),
+        ({"ATROUS_LOG_FORMAT": "xml"}, {}, {}, "ATROUS_LOG_FORMAT='xml': must be people or json"),
         ({}, {"server": {"port": True}}, {}, r"\[server\] port='True'"),
         ({}, {"server": {"port": 1.5}}, {}, r"\[server\] port='1.5'"),
         ({}, {"server": {"host": 5}}, {}, r"\[server\] host='5': must be a text"),

@@ -9,7 +9,9 @@ import pytest
 from tests.fakes.ports import fake_ports
 
 from atrous.adapters.home import open_home
+from atrous.bundle.contrast import Contrast
 from atrous.bundle.preprocessing import Fit, Preprocessing
+from atrous.bundle.regions import StaticCrop
 from atrous.core.class_map import ClassMap
 from atrous.core.errors import InvalidInputError, NotFoundError, StorageError
 from atrous.core.ids import VersionId
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 CLASS_MAP = ClassMap(("background", "road", "Straße"))
 PREPROCESSING = Preprocessing(Size(height=96, width=128))
+STEPS: dict[str, Any] = {"crop": StaticCrop(1, 2, 30, 40), "grayscale": True, "contrast": Contrast.ADAPTIVE}
 
 
 @pytest.fixture(params=["fake", "home"])
@@ -152,6 +155,9 @@ def test_any_change_of_a_picture_changes_the_hash(ports: Ports, changes: dict[st
         {"auto_orient": False},
         {"mean_RGB": (0.5, 0.5, 0.5)},
         {"std_RGB": (0.5, 0.5, 0.5)},
+        {"crop": StaticCrop(0, 0, 100, 100)},
+        {"grayscale": True},
+        {"contrast": Contrast.STRETCHING},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -162,7 +168,7 @@ def test_any_change_of_the_preprocessing_changes_the_hash(ports: Ports, changes:
 
 
 def test_every_field_of_the_preprocessing_is_part_of_the_hash() -> None:
-    written = set(write_preprocessing(PREPROCESSING))
+    written = set(write_preprocessing(replace(PREPROCESSING, **STEPS)))
     assert {field.name for field in fields(Preprocessing)} - {"size"} | {"width", "height"} == written
 
 
@@ -175,9 +181,10 @@ def test_other_classes_pictures_or_orders_of_classes_change_the_hash(ports: Port
     assert len(set(hashes)) == 5
 
 
+@pytest.mark.parametrize("steps", [{}, STEPS, {"contrast": Contrast.HISTOGRAM}], ids=len)
 @pytest.mark.parametrize("fit", list(Fit))
-def test_a_preprocessing_survives_being_kept(fit: Fit) -> None:
-    preprocessing = Preprocessing(Size(height=7, width=9), fit, auto_orient=False, mean_RGB=(0.1, 1 / 3, 0.0))
+def test_a_preprocessing_survives_being_kept(fit: Fit, steps: dict[str, Any]) -> None:
+    preprocessing = Preprocessing(Size(height=7, width=9), fit, auto_orient=False, mean_RGB=(0.1, 1 / 3, 0.0), **steps)
     assert read_preprocessing(json.loads(json.dumps(write_preprocessing(preprocessing)))) == preprocessing
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from atrous import __version__
-from atrous.cli import evaluate, imports, infer, keys, models, projects, serve, train, versions
+from atrous.cli import datasets, evaluate, imports, infer, keys, models, projects, serve, train, versions
 from atrous.cli.terminal import say_error
 from atrous.core.errors import AtrousError, InvalidInputError, StorageError
 
@@ -28,6 +28,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("infer")(infer.infer)
 app.command("serve")(serve.serve)
+app.add_typer(datasets.app, name="dataset")
 app.add_typer(projects.app, name="project")
 app.add_typer(versions.app, name="version")
 app.add_typer(models.app, name="model")

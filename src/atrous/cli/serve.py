@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from atrous.cli.home import find_home, open_ports, read_config
 from atrous.cli.terminal import say
-from atrous.core.errors import InvalidInputError
+from atrous.core.errors import AtrousError
 from atrous.server.app import create_app
-from atrous.server.settings import read_settings
+from atrous.server.listening import check_certificate, listen, raise_file_limit
+from atrous.server.logs import set_up_logging
+from atrous.server.recent_logs import RecentLogs
+from atrous.server.running import run_app
+from atrous.server.settings import Settings, read_settings
+from atrous.server.tracing import make_tracing
+from atrous.server.workers import run_workers
 from atrous.workspace.keys import create_key
 
 if TYPE_CHECKING:
-    from atrous.workspace.ports import Ports
+    import socket
 
-GRACE_S = 30
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    from atrous.workspace.ports import Ports
 
 
 def serve(
@@ -29,48 +33,57 @@ def serve(
     auth: Annotated[
         str | None, typer.Option(help="on: every call needs a key; off: none does \\[default: on].")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that share the port, each with models of its own \\[default: 1].")
+    ] = None,
+    certfile: Annotated[str | None, typer.Option(help="PEM certificate chain, for HTTPS.")] = None,
+    keyfile: Annotated[str | None, typer.Option(help="PEM key of the certificate, unencrypted.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="people or json \\[default: people].")] = None,
 ) -> None:
     r"""Serve every published model over the HTTP API that Roboflow's clients speak.
 
     Settings come from options, then ATROUS_… variables, then \[server] in ATROUS_HOME/config.toml.
     """
-    import uvicorn
-
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    # On a first start each of its plugins introduces itself.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    given: dict[str, Any] = {"host": host, "port": port, "auth": auth}
-    overrides = {name: value for name, value in given.items() if value is not None}
-    settings = read_settings(os.environ, read_config(), overrides)
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "auth": auth,
+        "workers": workers,
+        "certfile": certfile,
+        "keyfile": keyfile,
+        "log_format": log_format,
+    }
+    settings = read_settings(os.environ, read_config(), given)
+    check_certificate(settings.certfile, settings.keyfile)
+    set_up_logging(settings.log_format, settings.log_level)
     ports, workspace = open_ports(None)
     if settings.auth_required:
         _give_first_key(ports, workspace)
-    app = create_app(settings, ports)
-    config = uvicorn.Config(
-        app,
-        # Our own access log leaves out the query, where clients put their keys.
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-    listener = _listen(settings.host, settings.port)
-    address = listener.getsockname()
-    host_text = f"[{address[0]}]" if ":" in address[0] else address[0]
-    say(f"serving {find_home()} at http://{host_text}:{address[1]} (Ctrl-C ends)")
-    uvicorn.Server(config).run(sockets=[listener])
+    listener = listen(settings.host, settings.port)
+    say(f"serving {find_home()} at {_address_of(listener, settings)} (Ctrl-C ends)")
+    if settings.workers == 1:
+        _run(settings, ports, listener)
+    elif not run_workers(settings.workers, partial(_work, settings), listener):
+        raise AtrousError("the workers died as soon as they were started; the log above says why")
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the port; from here on callers wait for an answer instead of being refused."""
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        # Without what the socket module adds: the address once more.
-        reason = str(error.strerror).partition(" (while")[0]
-        raise InvalidInputError(
-            f"{host}:{port}: cannot listen there ({reason}); choose another --port, or end what uses it"
-        ) from error
+def _work(settings: Settings, listener: socket.socket) -> None:
+    """What a worker process does: the same as a server without workers, on a port that is open already."""
+    _run(settings, open_ports(None)[0], listener)
+
+
+def _run(settings: Settings, ports: Ports, listener: socket.socket) -> None:
+    raise_file_limit()
+    recent_logs = RecentLogs(settings.recent_logs)
+    set_up_logging(settings.log_format, settings.log_level, [recent_logs])
+    app = create_app(settings, ports, recent_logs=recent_logs, tracing=make_tracing(os.environ))
+    run_app(app, listener)
+
+
+def _address_of(listener: socket.socket, settings: Settings) -> str:
+    host, port, *_ = listener.getsockname()
+    scheme = "https" if settings.certfile else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _give_first_key(ports: Ports, workspace: str) -> None:

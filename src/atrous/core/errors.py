@@ -7,9 +7,11 @@ AtrousError
 │   ├── InvalidBundleError                 a model folder that does not verify
 │   └── TooLargeError        413           over a stated limit
 ├── UnauthorizedError        401, exit 4   no key, or one that is not valid here
+│   └── ForbiddenError       403           the key is valid but has not the scope for this
 ├── NotFoundError            404, exit 3   nothing of that name
 ├── ConflictError            409, exit 5   it exists already, or its state forbids this
 ├── UnavailableError         503, exit 6   cannot be had now; the same request may succeed later
+│   └── TooManyRequestsError 429           a key asked more often than it may
 ├── BrokenModelError         500, exit 9   a published model that cannot be used; the operator must mend it
 ├── MissingExtraError        501, exit 7   this installation lacks an optional part
 ├── StorageError             507, exit 8   the disk refused a write
@@ -58,6 +60,12 @@ class UnauthorizedError(AtrousError):
     exit_code = 4
 
 
+class ForbiddenError(UnauthorizedError):
+    """The key is valid here but has not the scope that this needs."""
+
+    status = 403
+
+
 class NotFoundError(AtrousError):
     """Nothing of that name is visible to the caller."""
 
@@ -77,6 +85,20 @@ class UnavailableError(AtrousError):
 
     status = 503
     exit_code = 6
+
+
+class TooManyRequestsError(UnavailableError):
+    """A key asked more often than it may.
+
+    Attributes:
+        retry_after_s: whole seconds until it may ask again.
+    """
+
+    status = 429
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class BrokenModelError(AtrousError):

@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 
 from atrous.bundle.layout import WEIGHTS_ONNX
+from atrous.bundle.preprocessing import skip_steps
 from atrous.core.errors import BrokenModelError, InvalidBundleError
 from atrous.runtime.decode import Prediction, apply_threshold, confidence_levels
 from atrous.runtime.overlay import draw_overlay
@@ -22,8 +23,27 @@ from atrous.server.images import decode_image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from atrous.bundle.preprocessing import Step
     from atrous.server.pool import LoadedModel
     from atrous.server.service import OpenModel
+
+
+DEFAULT_OUTLINE_PX = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How an overlay is drawn; the defaults are the stock server's.
+
+    Attributes:
+        names: write the names of classes on their regions.
+        outline_px: width of the rims of regions.
+        opacity: share of the class's colour, 0 to 1.
+    """
+
+    names: bool = False
+    outline_px: int = DEFAULT_OUTLINE_PX
+    opacity: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +52,24 @@ class Wish:
 
     Attributes:
         threshold: pixels of less confidence become background.
-        auto_orient: turn the picture as its EXIF orientation says, if the model was trained so.
         max_pixels: refuse larger pictures.
+        skipped: steps of the model's preprocessing to leave out.
         inference_id: to be echoed; None makes one.
+        drawing: how the overlay in the reply is drawn; None for a reply without one.
     """
 
     threshold: float
-    auto_orient: bool
     max_pixels: int
+    skipped: frozenset[Step] = frozenset()
     inference_id: str | None = None
+    drawing: Drawing | None = None
 
 
 def answer_picture(loaded: LoadedModel, data: bytes, wish: Wish) -> dict[str, Any]:
     """Predict one picture and give its reply, keys in the order that the stock server sends them.
 
-    `time` is in seconds and covers decoding, the model and the masks.
+    `time` is in seconds and covers decoding, the model, the masks and the overlay, which comes last, as base64 of a
+    JPEG, if it is wished for.
 
     Raises:
         InvalidImageError: if the bytes are no picture.
@@ -54,20 +77,24 @@ def answer_picture(loaded: LoadedModel, data: bytes, wish: Wish) -> dict[str, An
         BrokenModelError: if the model answers something else than its class names.
     """
     started = time.perf_counter()
-    image_HWC, prediction = _predict(loaded, data, wish)
+    image_HWC, prediction = predict_picture(loaded, data, wish)
     height, width = image_HWC.shape[:2]
     predictions = {
         "segmentation_mask": _grey_png_text(prediction.mask_HW),
         "class_map": loaded.engine.bundle.class_map.as_json(),
         "confidence_mask": _grey_png_text(confidence_levels(prediction.confidence_HW)),
-        "present_class_ids": _present_class_ids(prediction.mask_HW),
+        "present_class_ids": present_class_ids(prediction.mask_HW),
     }
+    drawn: dict[str, str] = {}
+    if wish.drawing is not None:
+        drawn["visualization"] = _as_text(_draw(loaded, image_HWC, prediction, wish.drawing))
     return {
         "inference_id": wish.inference_id or str(uuid.uuid4()),
         "time": time.perf_counter() - started,
         "resolved_model": _resolved_model(loaded),
         "image": {"width": width, "height": height},
         "predictions": predictions,
+        **drawn,
     }
 
 
@@ -79,10 +106,33 @@ def draw_picture(loaded: LoadedModel, data: bytes, wish: Wish) -> bytes:
         TooLargeError: if the picture has too many pixels.
         BrokenModelError: if the model answers something else than its class names.
     """
-    image_HWC, prediction = _predict(loaded, data, wish)
-    overlay_HWC = draw_overlay(image_HWC, prediction.mask_HW, loaded.engine.bundle.class_map)
-    _, jpeg = cv2.imencode(".jpg", overlay_HWC)
-    return jpeg.tobytes()
+    image_HWC, prediction = predict_picture(loaded, data, wish)
+    return _draw(loaded, image_HWC, prediction, wish.drawing or Drawing())
+
+
+def predict_picture(loaded: LoadedModel, data: bytes, wish: Wish) -> tuple[NDArray[np.uint8], Prediction]:
+    """Give a picture as BGR image_HWC and its prediction under the wished threshold.
+
+    Raises:
+        InvalidImageError: if the bytes are no picture.
+        TooLargeError: if the picture has too many pixels.
+        BrokenModelError: if the model answers something else than its class names.
+    """
+    engine, model = loaded.engine, loaded.model
+    auto_orient = skip_steps(engine.bundle.preprocessing, wish.skipped).auto_orient
+    image_HWC = decode_image(data, auto_orient=auto_orient, max_pixels=wish.max_pixels)
+    try:
+        prediction = engine.predict(image_HWC, wish.skipped)
+    except InvalidBundleError as error:
+        raise BrokenModelError(f"model {model.workspace}/{model.slug} cannot be used: {error}") from error
+    return image_HWC, apply_threshold(prediction, wish.threshold)
+
+
+def present_class_ids(mask_HW: NDArray[np.uint8]) -> list[int]:
+    """The ids in a label mask, in order."""
+    # A histogram is linear; np.unique sorts every pixel.
+    counts = cv2.calcHist([mask_HW], [0], None, [256], [0, 256])
+    return np.flatnonzero(counts).tolist()
 
 
 def encode_json(content: Any) -> bytes:
@@ -101,15 +151,17 @@ def model_headers(opened: OpenModel) -> dict[str, str]:
     return headers
 
 
-def _predict(loaded: LoadedModel, data: bytes, wish: Wish) -> tuple[NDArray[np.uint8], Prediction]:
-    engine, model = loaded.engine, loaded.model
-    auto_orient = wish.auto_orient and engine.bundle.preprocessing.auto_orient
-    image_HWC = decode_image(data, auto_orient=auto_orient, max_pixels=wish.max_pixels)
-    try:
-        prediction = engine.predict(image_HWC)
-    except InvalidBundleError as error:
-        raise BrokenModelError(f"model {model.workspace}/{model.slug} cannot be used: {error}") from error
-    return image_HWC, apply_threshold(prediction, wish.threshold)
+def _draw(loaded: LoadedModel, image_HWC: NDArray[np.uint8], prediction: Prediction, drawing: Drawing) -> bytes:
+    overlay_HWC = draw_overlay(
+        image_HWC,
+        prediction.mask_HW,
+        loaded.engine.bundle.class_map,
+        opacity=drawing.opacity,
+        outline_px=drawing.outline_px,
+        names=drawing.names,
+    )
+    _, jpeg = cv2.imencode(".jpg", overlay_HWC)
+    return jpeg.tobytes()
 
 
 def _resolved_model(loaded: LoadedModel) -> dict[str, str]:
@@ -122,10 +174,8 @@ def _resolved_model(loaded: LoadedModel) -> dict[str, str]:
 
 
 def _grey_png_text(pixels_HW: NDArray[np.uint8]) -> str:
-    return base64.b64encode(encode_grey_png(pixels_HW)).decode("ascii")
+    return _as_text(encode_grey_png(pixels_HW))
 
 
-def _present_class_ids(mask_HW: NDArray[np.uint8]) -> list[int]:
-    # A histogram is linear; np.unique sorts every pixel.
-    counts = cv2.calcHist([mask_HW], [0], None, [256], [0, 256])
-    return np.flatnonzero(counts).tolist()
+def _as_text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

@@ -1,44 +1,86 @@
-"""The largest body that a request may have."""
+"""The largest body that a request may have, and that all requests may have together."""
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 
-from atrous.core.errors import TooLargeError
+from atrous.core.errors import TooLargeError, UnavailableError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-class BodyLimit:
-    """Refuses a body by its announced length before it is read, and one of no announced length while it is read."""
+class BodyBudget:
+    """Bytes of bodies that are held at a time. Safe to use from several threads."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._lock = Lock()
+        self._used = 0
+
+    @property
+    def used(self) -> int:
+        """Bytes held now."""
+        return self._used
+
+    def take(self, size_bytes: int) -> None:
+        """Hold that many more.
+
+        Raises:
+            UnavailableError: if they do not fit in; then nothing is taken.
+        """
+        with self._lock:
+            if self._used + size_bytes > self._max_bytes:
+                raise UnavailableError(
+                    f"the server holds {self._max_bytes} bytes of bodies already; send the request again in a moment, "
+                    "or raise max_total_body_bytes of the server"
+                )
+            self._used += size_bytes
+
+    def give_back(self, size_bytes: int) -> None:
+        """Hold that many less."""
+        with self._lock:
+            self._used -= size_bytes
+
+
+class BodyLimit:
+    """Refuses a body by its announced length before it is read, and by what arrives while it is read.
+
+    Only bytes that have arrived count for the budget: who announces much and sends nothing takes nothing from others.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, budget: BodyBudget) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._budget = budget
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; reading too much raises a TooLargeError in the route that reads."""
+        """Serve one request; reading too much raises in the route that reads."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "")
-        read_bytes = int(announced) if announced.isascii() and announced.isdigit() else 0
-        is_announced = read_bytes > 0
+        announced_bytes = int(announced[:20]) if announced.isascii() and announced.isdigit() else 0
+        held_bytes = 0
 
         async def receive_limited() -> Message:
-            nonlocal read_bytes
-            if is_announced:
-                self._check(read_bytes)
+            nonlocal held_bytes
+            self._check(announced_bytes)
             message = await receive()
-            if not is_announced:
-                read_bytes += len(message.get("body", b""))
-                self._check(read_bytes)
+            size_bytes = len(message.get("body", b""))
+            if size_bytes:
+                self._check(held_bytes + size_bytes)
+                self._budget.take(size_bytes)
+                held_bytes += size_bytes
             return message
 
-        await self._app(scope, receive_limited, send)
+        try:
+            await self._app(scope, receive_limited, send)
+        finally:
+            self._budget.give_back(held_bytes)
 
     def _check(self, size_bytes: int) -> None:
         if size_bytes > self._max_bytes:

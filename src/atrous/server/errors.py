@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from atrous.core.errors import AtrousError
+from atrous.core.errors import AtrousError, TooManyRequestsError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -21,6 +21,11 @@ logger = logging.getLogger(__name__)
 
 # The clients try 503 again; this is how long others should wait.
 RETRY_AFTER_S = "1"
+# What the framework says of its own, made into sentences that help.
+PLAINER = {
+    "Not Found": "this server has no such path; /docs lists what there is",
+    "Method Not Allowed": "this path takes other methods; /docs lists them",
+}
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -38,7 +43,9 @@ def error_response(status: int, content: dict[str, Any], headers: dict[str, str]
 async def _answer_atrous_error(_: Request, raised: Exception) -> Response:
     error = cast("AtrousError", raised)
     headers: dict[str, str] = {}
-    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if isinstance(error, TooManyRequestsError):
+        headers["Retry-After"] = str(error.retry_after_s)
+    elif error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = RETRY_AFTER_S
     elif error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
@@ -57,5 +64,5 @@ async def _answer_validation_error(_: Request, raised: Exception) -> Response:
 
 async def _answer_http_exception(_: Request, raised: Exception) -> Response:
     error = cast("HTTPException", raised)
-    content = {"message": str(error.detail), "detail": error.detail}
+    content = {"message": PLAINER.get(error.detail, str(error.detail)), "detail": error.detail}
     return error_response(error.status_code, content, dict(error.headers or {}))

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from atrous.bundle.picture import decode_picture
-from atrous.core.errors import InvalidImageError
+from atrous.core.errors import InvalidImageError, TooLargeError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,6 @@ URL_SAFE_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 HEAD_BYTES = 64
 
 OFF = {
-    "url": "URL input is off on this server; download the picture and send its bytes as base64.",
     "file": "Reading files of the server is off; send the picture's bytes as base64.",
     "numpy": "NumPy image type is not supported, as it is a pickle; send a picture file as base64.",
     "numpy_object": "NumPy image type is not supported; send a picture file as base64.",
@@ -100,5 +99,7 @@ def decode_image(data: bytes, *, auto_orient: bool, max_pixels: int) -> NDArray[
     """
     try:
         return decode_picture(data, auto_orient=auto_orient, max_pixels=max_pixels)
+    except TooLargeError as error:
+        raise TooLargeError(f"{error}; send a smaller picture, or raise max_pixels of the server") from error
     except InvalidImageError as error:
         raise bad_image(f"{error}.") from error

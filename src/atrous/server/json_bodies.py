@@ -27,6 +27,7 @@ def parse_json(model: type[Body], body: bytes) -> Body:
         raise RequestValidationError(details) from None
 
 
-def describe_json(model: type[BaseModel]) -> dict[str, Any]:
+def describe_json(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """What OpenAPI is told of a body that a route reads by itself."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+    content = {"application/json": {"schema": model.model_json_schema()}}
+    return {"requestBody": {"required": required, "content": content}}

@@ -14,6 +14,7 @@ from atrous.core.errors import BrokenModelError, InvalidBundleError, NotFoundErr
 from atrous.runtime.engine import Engine, load_engine
 
 if TYPE_CHECKING:
+    from atrous.server.metrics import Metrics
     from atrous.workspace.ports import Bundles
     from atrous.workspace.records import Model
 
@@ -40,14 +41,16 @@ class ModelPool:
     A model that no id stands for any more is dropped. Requests that hold a dropped model finish with it.
     """
 
-    def __init__(self, bundles: Bundles, *, max_models: int, threads: int) -> None:
+    def __init__(self, bundles: Bundles, metrics: Metrics, *, max_models: int, threads: int) -> None:
         self._bundles = bundles
+        self._metrics = metrics
         self._max_models = max_models
         self._threads = threads
         self._lock = RLock()
         # In order of last use; a load in progress is in here too, which is what makes others wait for it.
         self._loads: OrderedDict[ModelKey, Future[LoadedModel]] = OrderedDict()
         self._names: dict[tuple[str, str], ModelKey] = {}
+        self._pinned: set[tuple[str, str]] = set()
         self._loader = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="load-model")
 
     def fetch(self, model: Model, model_id: str) -> tuple[Future[LoadedModel], bool]:
@@ -68,6 +71,15 @@ class ModelPool:
                 # Before anyone else can wait, so that whoever hears of a failure finds it forgotten.
                 future.add_done_callback(lambda done: self._settle(key, done))
         return future, is_cold
+
+    def pin(self, workspace: str, model_id: str) -> None:
+        """Let whatever model an id stands for make room for no other."""
+        with self._lock:
+            self._pinned.add((workspace, model_id))
+
+    def count(self) -> int:
+        """How many models are in memory or being loaded."""
+        return len(self._loads)
 
     def list_loaded(self, workspace: str) -> list[tuple[str, LoadedModel]]:
         """The ids that were asked for in a workspace and the models behind them, in the order they came."""
@@ -91,11 +103,16 @@ class ModelPool:
 
     def _load(self, model: Model) -> LoadedModel:
         started = time.perf_counter()
+        is_good = False
         try:
             engine = load_engine(self._bundles.locate(model.workspace, model.slug), threads=self._threads)
         except (InvalidBundleError, NotFoundError) as error:
             raise BrokenModelError(f"model {model.workspace}/{model.slug} cannot be loaded: {error}") from error
-        load_time_s = time.perf_counter() - started
+        else:
+            is_good = True
+        finally:
+            load_time_s = time.perf_counter() - started
+            self._metrics.count_load(load_time_s, is_good=is_good)
         logger.info("model loaded: %s/%s", model.workspace, model.slug, extra={"load_time_s": load_time_s})
         return LoadedModel(model, engine, load_time_s)
 
@@ -109,7 +126,15 @@ class ModelPool:
                 return
             self._loads.move_to_end(key)
             if len(self._loads) > self._max_models:
-                self._drop(next(iter(self._loads)))
+                self._make_room(key)
+
+    def _make_room(self, newest: ModelKey) -> None:
+        """Drop the least recently used model that nobody pinned; the newest itself if all others are pinned."""
+        pinned = {self._names[name] for name in self._pinned if name in self._names}
+        oldest = next((key for key in self._loads if key not in pinned and key != newest), newest)
+        if oldest not in pinned:
+            self._drop(oldest)
+            self._metrics.evictions.inc()
 
     def _rename(self, workspace: str, model_id: str, key: ModelKey) -> None:
         """Let an id stand for a model; `project/version` moves on when a newer model of it is published."""

@@ -8,8 +8,16 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from atrous.server.body_limit import BodyBudget
+from atrous.server.life import Life
+from atrous.server.metrics import Metrics
+from atrous.server.notes import current_notes
 from atrous.server.pool import LoadedModel, ModelPool
+from atrous.server.rate_limit import RateLimit
+from atrous.server.recent_logs import RecentLogs
 from atrous.server.slots import Slots
+from atrous.server.tracing import Tracing
+from atrous.server.url_pictures import INTERNET, Network, UrlPictures
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,7 +44,14 @@ class Service:
     ports: Ports
     pool: ModelPool
     slots: Slots
+    url_pictures: UrlPictures
     uuid: str
+    life: Life
+    metrics: Metrics
+    rate_limit: RateLimit
+    body_budget: BodyBudget
+    recent_logs: RecentLogs
+    tracing: Tracing
 
     async def open_model(self, model: Model, model_id: str) -> OpenModel:
         """Wait until a model is loaded.
@@ -44,22 +59,55 @@ class Service:
         Raises:
             BrokenModelError: if its bundle cannot be loaded.
         """
+        notes = current_notes()
+        if notes is not None:
+            notes.model = model
         load, is_cold = self.pool.fetch(model, model_id)
         # Shielded, as others wait for the same load.
         loaded = await asyncio.shield(asyncio.wrap_future(load))
         return OpenModel(model_id, loaded, is_cold)
 
 
-def make_service(settings: Settings, ports: Ports) -> Service:
-    """Give an app's own pool and threads."""
-    count = settings.concurrency or max(2, os.cpu_count() or 1)
-    return Service(
+def make_service(
+    settings: Settings,
+    ports: Ports,
+    network: Network = INTERNET,
+    *,
+    recent_logs: RecentLogs | None = None,
+    tracing: Tracing | None = None,
+) -> Service:
+    """Give an app's own pool, threads and figures; the log and the traces are the process's."""
+    metrics = Metrics()
+    service = Service(
         settings=settings,
         ports=ports,
-        pool=ModelPool(ports.bundles, max_models=settings.max_models, threads=settings.threads),
-        slots=Slots(count, max_waiting=settings.max_waiting),
+        pool=ModelPool(ports.bundles, metrics, max_models=settings.max_models, threads=settings.threads),
+        slots=Slots(settings.concurrency or max(2, os.cpu_count() or 1), max_waiting=settings.max_waiting),
+        url_pictures=UrlPictures(
+            allowed=settings.url_pictures,
+            max_bytes=settings.max_body_bytes,
+            timeout_s=settings.url_timeout_s,
+            network=network,
+        ),
         uuid=secrets.token_hex(3),
+        life=Life(settings.preload_models),
+        metrics=metrics,
+        rate_limit=RateLimit(settings.requests_per_minute),
+        body_budget=BodyBudget(settings.max_total_body_bytes),
+        recent_logs=recent_logs or RecentLogs(settings.recent_logs),
+        tracing=tracing or Tracing(),
     )
+    _watch(service)
+    return service
+
+
+def _watch(service: Service) -> None:
+    watch = service.metrics.watch
+    watch("atrous_requests_in_flight", "Requests being served.", lambda: service.life.in_flight)
+    watch("atrous_requests_waiting", "Requests that wait for a slot.", lambda: service.slots.waiting)
+    watch("atrous_slots_busy", "Slots at work.", lambda: service.slots.busy)
+    watch("atrous_body_bytes", "Bytes of bodies held.", lambda: service.body_budget.used)
+    watch("atrous_models_loaded", "Models in memory.", service.pool.count)
 
 
 def service_of(request: Request) -> Service:

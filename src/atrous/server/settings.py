@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from atrous.core.errors import InvalidInputError
+from atrous.server.logs import JSON, PEOPLE
+from atrous.server.url_pictures import HTTP, HTTPS, OFF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +33,29 @@ class Settings:
         threads: threads of one pass through a network; 0 takes every core.
         max_models: models held in memory at a time; the least recently used one makes room.
         concurrency: requests that are decoded and predicted at a time; 0 takes the number of cores, at least 2.
+        url_pictures: schemes of URLs that requests may name pictures by: "off", "https", or "http" for both. Only
+            public addresses are fetched from.
+        url_timeout_s: time for all pictures that one request names by URL.
         max_waiting: requests that may wait for their turn; each holds its body in memory, the next one gets a 503.
+        max_total_body_bytes: bytes of all bodies held at a time; a request that brings more gets a 503.
+        max_connections: connections open at a time in each worker; the next one is closed at once.
+        requests_per_minute: of keys that have no rate of their own, in each worker; 0 is no limit. Not without keys.
+        request_timeout_s: time from the head of a request to the end of its reply, waiting included; then a 503. Longer
+            than a big model takes to load, as callers of a cold model are held, not refused.
+        header_timeout_s: time for the head of a request; then the connection is closed.
+        body_timeout_s: time between two parts of a body, then a 408; and that a reply may lie unread.
+        preload_models: loaded, tried and kept in memory; the server is ready when all have answered. `project/version`
+            of the oldest workspace, `workspace:project/version`, or `workspace/model-slug`.
+        shutdown_delay_s: time from SIGTERM on that the server answers, not ready any more, even if nothing is in
+            flight; as long as a balancer takes to notice.
+        shutdown_timeout_s: time for what is in flight after that.
+        workers: processes that share the port; each holds its own models, queue and rates.
+        certfile: PEM certificate chain for TLS; empty for plain HTTP.
+        keyfile: its key, PEM, unencrypted.
+        cors_origins: origins whose pages may call this server; none by default, `*` for all. Never with cookies.
+        log_format: `people` or `json`.
+        log_level: the lowest level that is written.
+        recent_logs: lines of the log that are held in memory for `/logs`.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +69,24 @@ class Settings:
     max_models: int = 8
     concurrency: int = 0
     max_waiting: int = 128
+    url_pictures: str = OFF
+    url_timeout_s: int = 10
+    max_total_body_bytes: int = 1_000_000_000
+    max_connections: int = 1000
+    requests_per_minute: int = 0
+    request_timeout_s: float = 120
+    header_timeout_s: float = 10
+    body_timeout_s: float = 20
+    preload_models: tuple[str, ...] = ()
+    shutdown_delay_s: float = 0
+    shutdown_timeout_s: float = 30
+    workers: int = 1
+    certfile: str = ""
+    keyfile: str = ""
+    cors_origins: tuple[str, ...] = ()
+    log_format: str = PEOPLE
+    log_level: str = "info"
+    recent_logs: int = 1000
 
 
 def read_settings(environment: Mapping[str, str], config: Mapping[str, Any], overrides: Mapping[str, Any]) -> Settings:
@@ -125,6 +167,15 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
     return read
 
 
+def _list(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = value.split(",")
+    try:
+        return tuple(_text(part) for part in value)
+    except TypeError as error:
+        raise ValueError("must be a list, or texts with commas between them") from error
+
+
 def _whole(least: int, most: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         complaint = f"must be a whole number from {least} to {most}"
@@ -153,4 +204,22 @@ OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "max_models": ("max_models", _whole(1, 1000)),
     "concurrency": ("concurrency", _whole(0, 1024)),
     "max_waiting": ("max_waiting", _whole(0, 100_000)),
+    "url_pictures": ("url_pictures", _one_of(OFF, HTTPS, HTTP)),
+    "url_timeout_s": ("url_timeout_s", _whole(1, 300)),
+    "max_total_body_bytes": ("max_total_body_bytes", _whole(1000, 10**12)),
+    "max_connections": ("max_connections", _whole(1, 1_000_000)),
+    "requests_per_minute": ("requests_per_minute", _whole(0, 1_000_000)),
+    "request_timeout_s": ("request_timeout_s", _whole(1, 86_400)),
+    "header_timeout_s": ("header_timeout_s", _whole(1, 3600)),
+    "body_timeout_s": ("body_timeout_s", _whole(1, 3600)),
+    "preload_models": ("preload_models", _list),
+    "shutdown_delay_s": ("shutdown_delay_s", _whole(0, 3600)),
+    "shutdown_timeout_s": ("shutdown_timeout_s", _whole(0, 3600)),
+    "workers": ("workers", _whole(1, 256)),
+    "certfile": ("certfile", _text),
+    "keyfile": ("keyfile", _text),
+    "cors_origins": ("cors_origins", _list),
+    "log_format": ("log_format", _one_of(PEOPLE, JSON)),
+    "log_level": ("log_level", _one_of("debug", "info", "warning", "error")),
+    "recent_logs": ("recent_logs", _whole(0, 1_000_000)),
 }

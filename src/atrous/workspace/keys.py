@@ -6,8 +6,8 @@ import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
-from atrous.core.errors import InvalidInputError, NotFoundError, UnauthorizedError
-from atrous.workspace.records import Key
+from atrous.core.errors import ForbiddenError, InvalidInputError, NotFoundError, UnauthorizedError
+from atrous.workspace.records import Key, Scope
 
 if TYPE_CHECKING:
     from atrous.workspace.ports import Ports
@@ -15,19 +15,29 @@ if TYPE_CHECKING:
 KEY_BYTES = 20
 PREFIX_LENGTH = 6
 MAX_NAME_LENGTH = 100
+MAX_REQUESTS_PER_MINUTE = 1_000_000
 
 
-def create_key(ports: Ports, workspace: str, name: str) -> tuple[Key, str]:
+def create_key(
+    ports: Ports,
+    workspace: str,
+    name: str,
+    *,
+    scope: Scope = Scope.ADMIN,
+    requests_per_minute: int | None = None,
+) -> tuple[Key, str]:
     """Make a key; its secret is given here and never again.
 
     Raises:
         NotFoundError: if there is no such workspace.
-        InvalidInputError: if the name is empty or over 100 characters.
+        InvalidInputError: if the name is empty or over 100 characters, or the rate is not from 1 to a million.
     """
     if workspace not in ports.store.list_workspaces():
         raise NotFoundError(f"workspace {workspace!r}: does not exist")
     if not name.strip() or len(name) > MAX_NAME_LENGTH:
         raise InvalidInputError(f"key name {name[:20]!r}: use 1 to {MAX_NAME_LENGTH} characters")
+    if requests_per_minute is not None and not 1 <= requests_per_minute <= MAX_REQUESTS_PER_MINUTE:
+        raise InvalidInputError(f"{requests_per_minute} requests per minute: use 1 to {MAX_REQUESTS_PER_MINUTE}")
     secret = secrets.token_hex(KEY_BYTES)
     key = Key(
         id=secrets.token_hex(4),
@@ -35,26 +45,44 @@ def create_key(ports: Ports, workspace: str, name: str) -> tuple[Key, str]:
         name=name.strip(),
         prefix=secret[:PREFIX_LENGTH],
         created=ports.clock.now(),
+        scope=scope,
+        requests_per_minute=requests_per_minute,
     )
     ports.store.add_key(key, _digest(secret))
     return key, secret
 
 
 def authenticate(ports: Ports, secret: str | None) -> Key:
-    """Find the valid key of a secret. Looked up by hash, so timing tells nothing about other keys.
+    """Find the valid key of a secret.
+
+    Secrets are never compared: their hash is looked up in an index. How long that takes can tell something about
+    hashes at most, and nobody can choose the hash of a guess, so it tells nothing about any secret.
 
     Raises:
         UnauthorizedError: if there is none, or it was revoked.
     """
     if not secret:
         raise UnauthorizedError(
-            "an API key is required; send it as ?api_key=, as 'Authorization: Bearer KEY' or as api_key in the JSON "
-            "body (`atrous key create` makes one)"
+            "an API key is required; send it as ?api_key=, as 'Authorization: Bearer KEY', as a password (HTTP Basic) "
+            "or as api_key in the JSON body (`atrous key create` makes one)"
         )
     key = ports.store.find_key(_digest(secret))
     if key is None or key.revoked is not None:
         raise UnauthorizedError("the API key is not valid here; `atrous key list` shows the valid ones")
     return key
+
+
+def check_scope(key: Key, needed: Scope) -> None:
+    """Let a key pass that may do this.
+
+    Raises:
+        ForbiddenError: naming the scope that it lacks.
+    """
+    if not key.scope.allows(needed):
+        raise ForbiddenError(
+            f"this key has the scope {key.scope} and this needs {needed}; `atrous key create --scope {needed}` makes "
+            "one that may"
+        )
 
 
 def revoke_key(ports: Ports, workspace: str, key_id: str) -> None:

@@ -69,6 +69,10 @@ class ProjectStore(Protocol):
         """Keep pictures whose image is not in the project yet; give how many were new."""
         ...
 
+    def update_pictures(self, workspace: str, project: str, pictures: Sequence[Picture]) -> None:
+        """Replace all that is kept of pictures that are in the project, found by their image, at once."""
+        ...
+
     def list_pictures(self, workspace: str, project: str) -> list[Picture]:
         """In order of name, then of image hash."""
         ...

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from atrous.core.ids import VersionId
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from atrous.bundle.preprocessing import Preprocessing
     from atrous.core.class_map import ClassMap
     from atrous.core.sizes import Size
-    from atrous.datasets.splits import Split
+    from atrous.datasets.splits import Split, SplitRule
 
 
 class TrainingState(StrEnum):
@@ -26,9 +27,28 @@ class TrainingState(StrEnum):
     DONE = "done"
 
 
+class Scope(StrEnum):
+    """What a key may do: predict and look, load and unload models too, or everything."""
+
+    INFER = "infer"
+    MANAGE = "manage"
+    ADMIN = "admin"
+
+    def allows(self, needed: Scope) -> bool:
+        """Each scope holds those before it."""
+        order = list(Scope)
+        return order.index(self) >= order.index(needed)
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key without its secret; `prefix` is the part that people see in lists."""
+    """An API key without its secret.
+
+    Attributes:
+        prefix: the part of the secret that people see in lists.
+        scope: keys of older releases may do everything.
+        requests_per_minute: how often it may ask; None leaves that to the server.
+    """
 
     id: str
     workspace: str
@@ -36,6 +56,8 @@ class Key:
     prefix: str
     created: datetime
     revoked: datetime | None = None
+    scope: Scope = Scope.ADMIN
+    requests_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +77,10 @@ class Picture:
     Attributes:
         name: file name in the source, kept for people.
         size: after EXIF rotation, which is also the mask's size.
+        class_pixels: our id -> pixels, void included, ids without pixels left out; empty for pictures of old imports.
+        look: what near-duplicates share, see `datasets/looks.py`; empty for pictures of old imports.
+        source_sha256: of all that the source said about it, so that an import can tell that nothing changed.
+        pending: how its split is yet to be chosen, once all pictures of its import are known; None if it is settled.
     """
 
     name: str
@@ -62,6 +88,10 @@ class Picture:
     mask_sha256: str
     split: Split
     size: Size
+    class_pixels: Mapping[int, int] = field(default_factory=dict[int, int])
+    look: bytes = b""
+    source_sha256: str = ""
+    pending: SplitRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

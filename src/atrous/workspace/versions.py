@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
+from atrous.bundle.contrast import Contrast
 from atrous.bundle.preprocessing import Fit, Preprocessing
+from atrous.bundle.regions import StaticCrop
 from atrous.core.errors import InvalidInputError, NotFoundError, StorageError
 from atrous.core.sizes import Size
 from atrous.datasets.content import Sample
@@ -102,8 +105,11 @@ def list_samples(ports: Ports, version: Version) -> tuple[Sample, ...]:
 
 
 def write_preprocessing(preprocessing: Preprocessing) -> dict[str, Any]:
-    """Plain values of a preprocessing, for hashing and keeping."""
-    return {
+    """Plain values of a preprocessing, for hashing and keeping.
+
+    A step that is not taken leaves no trace, so that versions made before there were such steps keep their hashes.
+    """
+    content: dict[str, Any] = {
         "width": preprocessing.size.width,
         "height": preprocessing.size.height,
         "fit": preprocessing.fit.value,
@@ -111,6 +117,13 @@ def write_preprocessing(preprocessing: Preprocessing) -> dict[str, Any]:
         "mean_RGB": list(preprocessing.mean_RGB),
         "std_RGB": list(preprocessing.std_RGB),
     }
+    if preprocessing.crop:
+        content["crop"] = list(astuple(preprocessing.crop))
+    if preprocessing.grayscale:
+        content["grayscale"] = True
+    if preprocessing.contrast:
+        content["contrast"] = preprocessing.contrast.value
+    return content
 
 
 def read_preprocessing(content: dict[str, Any]) -> Preprocessing:
@@ -121,6 +134,9 @@ def read_preprocessing(content: dict[str, Any]) -> Preprocessing:
         auto_orient=content["auto_orient"],
         mean_RGB=tuple(content["mean_RGB"]),
         std_RGB=tuple(content["std_RGB"]),
+        crop=StaticCrop(*content["crop"]) if "crop" in content else None,
+        grayscale=content.get("grayscale", False),
+        contrast=Contrast(content["contrast"]) if "contrast" in content else None,
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row, insert, select, update
 
 from atrous.adapters.sql_store.database import SqlTable, utc
 from atrous.adapters.sql_store.tables import keys
-from atrous.workspace.records import Key
+from atrous.workspace.records import Key, Scope
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,6 +27,8 @@ class SqlKeys(SqlTable):
             "digest": digest,
             "created": key.created,
             "revoked": key.revoked,
+            "scope": key.scope.value,
+            "requests_per_minute": key.requests_per_minute,
         }
         with self._write() as connection:
             connection.execute(insert(keys).values(row))
@@ -62,4 +64,6 @@ def _read_key(row: Row[Any]) -> Key:
         prefix=row.prefix,
         created=utc(row.created),
         revoked=utc(row.revoked) if row.revoked else None,
+        scope=Scope(row.scope),
+        requests_per_minute=row.requests_per_minute,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -13,7 +13,7 @@ from atrous.adapters.sql_store.tables import pictures, projects
 from atrous.core.class_map import ClassMap
 from atrous.core.errors import ConflictError, NotFoundError
 from atrous.core.sizes import Size
-from atrous.datasets.splits import Split
+from atrous.datasets.splits import Split, SplitRule
 from atrous.workspace.records import Picture, Project
 
 if TYPE_CHECKING:
@@ -64,9 +64,21 @@ class SqlProjects(SqlTable):
 
     def add_pictures(self, workspace: str, project: str, pictures: Sequence[Picture]) -> int:
         """Keep pictures whose image is not in the project yet; give how many were new."""
+        if not pictures:
+            return 0
         with self._write() as connection:
             project_id = find_project_id(connection, workspace, project)
-            return sum(_add_picture(connection, project_id, picture) for picture in pictures)
+            rows = [_write_picture(picture) | {"project_id": project_id} for picture in pictures]
+            return sum(connection.execute(_add_picture, row).rowcount for row in rows)
+
+    def update_pictures(self, workspace: str, project: str, pictures: Sequence[Picture]) -> None:
+        """Replace all that is kept of pictures that are in the project, found by their image, at once."""
+        if not pictures:
+            return
+        with self._write() as connection:
+            project_id = find_project_id(connection, workspace, project)
+            rows = [_write_picture(picture) | _key_of(project_id, picture) for picture in pictures]
+            connection.execute(_update_picture, rows)
 
     def list_pictures(self, workspace: str, project: str) -> list[Picture]:
         """In order of name, then of image hash."""
@@ -96,18 +108,29 @@ def _select_project(workspace: str, slug: str) -> Any:
     return select(projects).where(projects.c.workspace == workspace, projects.c.slug == slug)
 
 
-def _add_picture(connection: Connection, project_id: int, picture: Picture) -> int:
-    row = {
-        "project_id": project_id,
+_add_picture = sqlite.insert(pictures).on_conflict_do_nothing()
+_update_picture = update(pictures).where(
+    pictures.c.project_id == bindparam("of_project"), pictures.c.image_sha256 == bindparam("of_image")
+)
+
+
+def _key_of(project_id: int, picture: Picture) -> dict[str, Any]:
+    return {"of_project": project_id, "of_image": picture.image_sha256}
+
+
+def _write_picture(picture: Picture) -> dict[str, Any]:
+    return {
         "name": picture.name,
         "image_sha256": picture.image_sha256,
         "mask_sha256": picture.mask_sha256,
         "split": picture.split.value,
         "height": picture.size.height,
         "width": picture.size.width,
+        "class_pixels": {str(class_id): pixels for class_id, pixels in picture.class_pixels.items()},
+        "look": picture.look,
+        "source_sha256": picture.source_sha256,
+        "pending": picture.pending.value if picture.pending else None,
     }
-    statement = sqlite.insert(pictures).values(row).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount
 
 
 def _read_project(row: Row[Any]) -> Project:
@@ -123,4 +146,8 @@ def _read_picture(row: Row[Any]) -> Picture:
         mask_sha256=row.mask_sha256,
         split=Split(row.split),
         size=Size(height=row.height, width=row.width),
+        class_pixels={int(class_id): pixels for class_id, pixels in row.class_pixels.items()},
+        look=row.look,
+        source_sha256=row.source_sha256,
+        pending=SplitRule(row.pending) if row.pending else None,
     )

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, DateTime, ForeignKey, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -30,6 +42,8 @@ keys = Table(
     Column("digest", String(64), nullable=False, unique=True),
     Column("created", DateTime(timezone=True), nullable=False),
     Column("revoked", DateTime(timezone=True)),
+    Column("scope", String(16), nullable=False, server_default="admin"),
+    Column("requests_per_minute", Integer),
 )
 
 projects = Table(
@@ -54,6 +68,10 @@ pictures = Table(
     Column("split", String(8), nullable=False),
     Column("height", Integer, nullable=False),
     Column("width", Integer, nullable=False),
+    Column("class_pixels", JSON, nullable=False, server_default="{}"),
+    Column("look", LargeBinary, nullable=False, server_default=text("''")),
+    Column("source_sha256", String(64), nullable=False, server_default=text("''")),
+    Column("pending", String(16)),
     UniqueConstraint("project_id", "image_sha256"),
 )
 

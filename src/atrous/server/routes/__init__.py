@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atrous.server.routes import infer, legacy, life, registry
+from atrous.server.routes import absent, infer, legacy, life, logs, metrics, pages, registry, workflows
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-ROUTES: tuple[APIRouter, ...] = (life.router, registry.router, infer.router, legacy.router)
+ROUTES: tuple[APIRouter, ...] = (
+    pages.router,
+    life.router,
+    metrics.router,
+    logs.router,
+    registry.router,
+    infer.router,
+    workflows.router,
+    absent.router,
+    legacy.router,
+)

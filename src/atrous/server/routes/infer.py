@@ -1,44 +1,33 @@
 """Prediction by JSON: one picture or an array of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, FiniteFloat, WithJsonSchema
+from pydantic import ConfigDict, Field, FiniteFloat, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from atrous.core.errors import InvalidImageError, InvalidInputError, NotFoundError, TooLargeError
-from atrous.server.answer import Wish, answer_picture, encode_json, model_headers
+from atrous.core.errors import NotFoundError
+from atrous.server.answer import DEFAULT_OUTLINE_PX, Drawing, Wish, answer_picture, encode_json, model_headers
 from atrous.server.confidence import DEFAULT, threshold_of
-from atrous.server.images import read_image
+from atrous.server.declared import IMAGE_SCHEMA, Image, check_count, collect_pictures, name_picture
+from atrous.server.disabled_steps import DisabledSteps
 from atrous.server.json_bodies import describe_json, parse_json
 from atrous.server.keys import find_secret, find_workspace
+from atrous.server.openapi import ERRORS, Answer, reply_of
 from atrous.server.pool import LoadedModel
 from atrous.server.service import Service, service_of
 from atrous.server.settings import INSTANCE_SEGMENTATION
 from atrous.workspace.models import find_model
 from atrous.workspace.records import Model
 
-router = APIRouter(prefix="/infer", tags=["prediction"])
-
-IMAGE_SCHEMA = {
-    "type": "object",
-    "properties": {"type": {"type": "string", "const": "base64"}, "value": {"type": "string"}},
-    "required": ["type", "value"],
-}
+router = APIRouter(prefix="/infer", tags=["prediction"], responses=ERRORS)
 
 
-class Image(BaseModel):
-    """A declared picture. The value is looked at when the picture is read, so that nothing walks through it twice."""
-
-    type: str
-    value: Any = None
-
-
-class InferRequest(BaseModel):
+class InferRequest(DisabledSteps):
     """What a caller may say; other keys, of which the clients send many, are ignored."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -49,17 +38,28 @@ class InferRequest(BaseModel):
     ]
     api_key: str | None = None
     confidence: FiniteFloat | Literal["best", "default"] | None = DEFAULT
-    disable_preproc_auto_orient: bool | None = False
     id: str | None = None
+    visualize_predictions: bool | None = False
+    visualization_labels: bool | None = False
+    visualization_stroke_width: Annotated[int, Field(ge=0, le=50)] | None = None
+
+    def drawing(self) -> Drawing | None:
+        """How the overlay is to be drawn; None if none is asked for."""
+        if not self.visualize_predictions:
+            return None
+        width_px = self.visualization_stroke_width
+        return Drawing(
+            names=bool(self.visualization_labels), outline_px=DEFAULT_OUTLINE_PX if width_px is None else width_px
+        )
 
 
-@router.post("/semantic_segmentation", openapi_extra=describe_json(InferRequest))
+@router.post("/semantic_segmentation", openapi_extra=describe_json(InferRequest), responses=reply_of(Answer, many=True))
 async def infer_semantic_segmentation(request: Request) -> Response:
     """Class and confidence of every pixel; an array of pictures gives an array of replies in its order."""
     return await _infer(request)
 
 
-@router.post("/instance_segmentation", openapi_extra=describe_json(InferRequest))
+@router.post("/instance_segmentation", openapi_extra=describe_json(InferRequest), responses=reply_of(Answer, many=True))
 async def infer_instance_segmentation(request: Request) -> Response:
     """The same under the name that inference-sdk calls when the registry says so."""
     if service_of(request).settings.sdk_task != INSTANCE_SEGMENTATION:
@@ -74,14 +74,19 @@ async def _infer(request: Request) -> Response:
     service = service_of(request)
     body = await request.body()
     asked, model = await run_in_threadpool(_prepare, service, request, body)
+    is_array = isinstance(asked.image, list)
+    images = asked.image if isinstance(asked.image, list) else [asked.image]
+    pictures = await collect_pictures(service.url_pictures, images, named=is_array)
     opened = await service.open_model(model, asked.model_id)
     wish = Wish(
         threshold=threshold_of(asked.confidence),
-        auto_orient=not asked.disable_preproc_auto_orient,
         max_pixels=service.settings.max_pixels,
+        skipped=asked.skipped_steps(),
         inference_id=asked.id,
+        drawing=asked.drawing(),
     )
-    content = await service.slots.run(partial(_answer, opened.loaded, asked.image, wish))
+    answer = _answer_array if is_array else _answer_one
+    content = await service.slots.run(partial(answer, opened.loaded, pictures, wish))
     return Response(content, media_type="application/json", headers=model_headers(opened))
 
 
@@ -90,29 +95,18 @@ def _prepare(service: Service, request: Request, body: bytes) -> tuple[InferRequ
     workspace = find_workspace(service, find_secret(request, asked.api_key))
     model = find_model(service.ports, workspace, asked.model_id)
     if isinstance(asked.image, list):
-        _check_count(len(asked.image), service.settings.max_images)
+        check_count(len(asked.image), service.settings.max_images)
     return asked, model
 
 
-def _check_count(count: int, max_images: int) -> None:
-    if count == 0:
-        raise InvalidInputError("Error with model input. Cause: the array of images is empty; send at least one.")
-    if count > max_images:
-        raise TooLargeError(f"the request has {count} images; send at most {max_images} at a time")
+def _answer_one(loaded: LoadedModel, pictures: Sequence[Callable[[], bytes]], wish: Wish) -> bytes:
+    return encode_json(answer_picture(loaded, pictures[0](), wish))
 
 
-def _answer(loaded: LoadedModel, image: Image | Sequence[Image], wish: Wish) -> bytes:
-    if isinstance(image, Image):
-        return encode_json(_answer_one(loaded, image, wish))
-    return encode_json([_answer_nth(loaded, one, wish, place) for place, one in enumerate(image)])
+def _answer_array(loaded: LoadedModel, pictures: Sequence[Callable[[], bytes]], wish: Wish) -> bytes:
+    return encode_json([_answer_nth(loaded, read, wish, place) for place, read in enumerate(pictures)])
 
 
-def _answer_nth(loaded: LoadedModel, image: Image, wish: Wish, place: int) -> dict[str, Any]:
-    try:
-        return _answer_one(loaded, image, wish)
-    except (InvalidImageError, TooLargeError) as error:
-        raise type(error)(f"image {place}: {error}") from error
-
-
-def _answer_one(loaded: LoadedModel, image: Image, wish: Wish) -> dict[str, Any]:
-    return answer_picture(loaded, read_image(image.type, image.value), wish)
+def _answer_nth(loaded: LoadedModel, read: Callable[[], bytes], wish: Wish, place: int) -> dict[str, Any]:
+    with name_picture(place):
+        return answer_picture(loaded, read(), wish)

@@ -1,10 +1,11 @@
 """Prediction the v0 way: `/{project}/{version}`, the picture as the body, everything else in the query."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, FiniteFloat, model_validator
+from pydantic import ConfigDict, Field, FiniteFloat, model_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -12,28 +13,58 @@ from starlette.responses import Response
 
 from atrous.core.errors import NotFoundError
 from atrous.core.ids import RESERVED_SLUGS
-from atrous.server.answer import Wish, answer_picture, draw_picture, encode_json, model_headers
+from atrous.server.answer import (
+    DEFAULT_OUTLINE_PX,
+    Drawing,
+    Wish,
+    answer_picture,
+    draw_picture,
+    encode_json,
+    model_headers,
+)
 from atrous.server.confidence import DEFAULT, threshold_of_query
-from atrous.server.images import OFF, bad_image, check_image_type, read_body
+from atrous.server.declared import URL, Image, collect_pictures
+from atrous.server.disabled_steps import DisabledSteps
+from atrous.server.images import bad_image, check_image_type, read_body
 from atrous.server.keys import NO_KEY, find_secret, find_workspace
+from atrous.server.openapi import ERRORS, Answer, reply_of
 from atrous.server.pool import LoadedModel
 from atrous.server.service import Service, service_of
 from atrous.workspace.models import find_model
 from atrous.workspace.records import Model
 
-router = APIRouter(tags=["prediction"])
+router = APIRouter(tags=["prediction"], responses=ERRORS)
+
+BODY = {
+    "requestBody": {
+        "content": {
+            "text/plain": {"schema": {"type": "string", "description": "base64 of a picture file"}},
+            "image/*": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "required": ["file"],
+                }
+            },
+        }
+    }
+}
+JPEG = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
 
 
-class LegacyQuery(BaseModel):
+class LegacyQuery(DisabledSteps):
     """What has a meaning for label masks; the rest of what v0 clients send is accepted and ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
     confidence: FiniteFloat | Literal["best", "default"] = DEFAULT
     format: str = "json"
+    labels: bool = False
+    stroke: Annotated[int, Field(ge=0, le=50)] = DEFAULT_OUTLINE_PX
+    opacity: Annotated[FiniteFloat, Field(ge=0, le=1)] = 0.5
     image: str | None = None
     image_type: str = "base64"
-    disable_preproc_auto_orient: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -41,31 +72,39 @@ class LegacyQuery(BaseModel):
         """Take an empty value and the word None for none at all; a parameter sent twice arrives as a list."""
         return {name: value for name, value in values.items() if not (isinstance(value, str) and value in NO_KEY)}
 
+    def drawing(self) -> Drawing | None:
+        """How the overlay is to be drawn; None if none is asked for."""
+        if self.format not in {"image", "image_and_json"}:
+            return None
+        return Drawing(names=self.labels, outline_px=self.stroke, opacity=self.opacity)
+
 
 @router.get("/{project}/{version}", include_in_schema=False)
-@router.post("/{project}/{version}")
+@router.post("/{project}/{version}", openapi_extra=BODY, responses=reply_of(Answer, other=JPEG))
 async def infer_legacy(
     request: Request, project: str, version: str, query: Annotated[LegacyQuery, Query()]
 ) -> Response:
     """Class and confidence of every pixel of one picture.
 
     The body is base64 text or the bytes of a picture, whatever its content type says, or a form whose field `file`
-    holds the picture. `format=image` answers with a JPEG of the picture under its label mask.
+    holds the picture; `image=URL` names it instead where the server's `url_pictures` allows that. `format=image`
+    answers with a JPEG of the picture under its label mask, `image_and_json` adds it as `visualization`.
     """
     if project in RESERVED_SLUGS:
         raise NotFoundError(f"/{project}/{version}: this server has no such path; see /docs")
     service = service_of(request)
     model_id = f"{project}/{version}"
     model = await run_in_threadpool(_find_model, service, find_secret(request), model_id)
-    source = await _read_source(request, query)
+    read = await _find_picture(service, request, query)
     opened = await service.open_model(model, model_id)
     wish = Wish(
         threshold=threshold_of_query(query.confidence),
-        auto_orient=not query.disable_preproc_auto_orient,
         max_pixels=service.settings.max_pixels,
+        skipped=query.skipped_steps(),
+        drawing=query.drawing(),
     )
     answer, media_type = (_draw, "image/jpeg") if query.format == "image" else (_answer, "application/json")
-    content = await service.slots.run(partial(answer, opened.loaded, source, wish))
+    content = await service.slots.run(partial(answer, opened.loaded, read, wish))
     return Response(content, media_type=media_type, headers=model_headers(opened))
 
 
@@ -73,11 +112,23 @@ def _find_model(service: Service, secret: str | None, model_id: str) -> Model:
     return find_model(service.ports, find_workspace(service, secret), model_id)
 
 
-async def _read_source(request: Request, query: LegacyQuery) -> bytes:
-    """The picture's bytes or its base64 text, told apart later."""
-    check_image_type(query.image_type)
+async def _find_picture(service: Service, request: Request, query: LegacyQuery) -> Callable[[], bytes]:
     if query.image is not None:
-        raise bad_image(OFF["url"])
+        return await _fetch(service, query.image)
+    body = await _read_body(request)
+    if query.image_type.lower() == URL:
+        return await _fetch(service, body.decode("utf-8", "replace").strip())
+    check_image_type(query.image_type)
+    return partial(read_body, body)
+
+
+async def _fetch(service: Service, url: str) -> Callable[[], bytes]:
+    (read,) = await collect_pictures(service.url_pictures, [Image(type=URL, value=url)], named=False)
+    return read
+
+
+async def _read_body(request: Request) -> bytes:
+    """The picture's bytes or its base64 text, told apart later."""
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await _read_form(request)
     return await request.body()
@@ -91,9 +142,9 @@ async def _read_form(request: Request) -> bytes:
         return await file.read()
 
 
-def _answer(loaded: LoadedModel, source: bytes, wish: Wish) -> bytes:
-    return encode_json(answer_picture(loaded, read_body(source), wish))
+def _answer(loaded: LoadedModel, read: Callable[[], bytes], wish: Wish) -> bytes:
+    return encode_json(answer_picture(loaded, read(), wish))
 
 
-def _draw(loaded: LoadedModel, source: bytes, wish: Wish) -> bytes:
-    return draw_picture(loaded, read_body(source), wish)
+def _draw(loaded: LoadedModel, read: Callable[[], bytes], wish: Wish) -> bytes:
+    return draw_picture(loaded, read(), wish)

@@ -1,11 +1,14 @@
 """Who the server is and whether it lives. Needs no key."""
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
+from starlette.responses import Response
 
 from atrous import __version__
+from atrous.server.openapi import NO_KEY_NEEDED
 from atrous.server.service import service_of
 
 router = APIRouter(tags=["server"])
@@ -13,25 +16,23 @@ router = APIRouter(tags=["server"])
 NAME = "Atrous Server"
 
 
-@router.get("/")
-async def show_root() -> dict[str, str]:
-    """Where to go from here."""
-    return {"name": NAME, "version": __version__, "docs": "/docs", "info": "/info"}
-
-
-@router.get("/info")
+@router.get("/info", openapi_extra=NO_KEY_NEEDED)
 async def show_info(request: Request) -> dict[str, str]:
     """Name, version and an id that lasts as long as this server runs."""
     return {"name": NAME, "version": __version__, "uuid": service_of(request).uuid}
 
 
-@router.get("/healthz")
+@router.get("/healthz", openapi_extra=NO_KEY_NEEDED)
 async def show_health() -> dict[str, Any]:
     """The process answers."""
     return {"status": "healthy"}
 
 
-@router.get("/readiness")
-async def show_readiness() -> dict[str, Any]:
-    """Requests may be sent; models load on first use."""
-    return {"status": "ready"}
+@router.get("/readiness", openapi_extra=NO_KEY_NEEDED)
+async def show_readiness(request: Request, response: Response) -> dict[str, Any]:
+    """Requests may be sent: the preloaded models have answered; others load on first use."""
+    obstacle = service_of(request).life.obstacle
+    if obstacle is None:
+        return {"status": "ready"}
+    response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return {"status": "not ready", "message": obstacle}

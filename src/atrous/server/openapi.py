@@ -1,0 +1,115 @@
+"""What the description of the API says that FastAPI cannot see: bodies read by hand, replies made by hand, errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+class Error(BaseModel):
+    """What went wrong and what to do about it, in one sentence."""
+
+    message: str
+
+
+class Detail(BaseModel):
+    """Where in a request something cannot be, and why."""
+
+    type: str
+    loc: list[str | int]
+    msg: str
+
+
+class ValidationError(Error):
+    """A request of another form; values are not repeated, as they may be keys or pictures."""
+
+    detail: list[Detail]
+
+
+class ResolvedModel(BaseModel):
+    """What answered."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_id: str
+    model_package_id: str
+    backend: str
+    quantization: str
+
+
+class PictureSize(BaseModel):
+    """In pixels, after EXIF rotation."""
+
+    width: int
+    height: int
+
+
+class Predictions(BaseModel):
+    """Masks are base64 of 8-bit grey PNGs of the picture's size: class ids, and confidence times 255."""
+
+    segmentation_mask: str
+    class_map: dict[str, str]
+    confidence_mask: str
+    present_class_ids: list[int]
+
+
+class Answer(BaseModel):
+    """The class of every pixel; `visualization` is base64 of a JPEG, there only if it was asked for."""
+
+    inference_id: str
+    time: float
+    resolved_model: ResolvedModel
+    image: PictureSize
+    predictions: Predictions
+    visualization: str | None = None
+
+
+# What any route that needs a key may answer with.
+ERRORS: Responses = {
+    400: {"model": Error, "description": "The request asks for something that cannot be."},
+    401: {"model": Error, "description": "No key was sent, or one that is not valid here."},
+    403: {"model": Error, "description": "The key may not do this."},
+    404: {"model": Error, "description": "There is nothing of this name that the key may see."},
+    408: {"model": Error, "description": "The body stopped arriving."},
+    413: {"model": Error, "description": "Over a limit, which the message names."},
+    422: {"model": ValidationError, "description": "The body or a parameter has another form."},
+    429: {"model": Error, "description": "Too many requests with this key."},
+    500: {"model": Error, "description": "The model or the server is broken; its operator must mend it."},
+    503: {"model": Error, "description": "Not now; send the request again."},
+}
+
+
+def reply_of(model: type[BaseModel], *, many: bool = False, other: dict[str, Any] | None = None) -> Responses:
+    """The description of a good reply.
+
+    Args:
+        model: its form as JSON.
+        many: whether an array of these is possible too.
+        other: further media types, with their descriptions.
+    """
+    kind: Any = model | list[model] if many else model  # pyright: ignore[reportInvalidTypeForm]
+    return {200: {"model": kind, "content": other or {}}}
+
+
+NO_KEY_NEEDED: dict[str, Any] = {"security": []}
+
+
+def describe_api(app: FastAPI) -> dict[str, Any]:
+    """The whole description, with the places where a key may be sent. Made once."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schema["components"]["securitySchemes"] = {
+            "query": {"type": "apiKey", "in": "query", "name": "api_key"},
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "basic": {"type": "http", "scheme": "basic"},
+        }
+        schema["security"] = [{"bearer": []}, {"query": []}, {"basic": []}]
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,20 @@
+"""The pages that the server shows in a browser; what they show they ask for with the reader's key."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from atrous.server.pages import DOCS_PAGE, HOME_PAGE
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def show_home() -> Response:
+    """What is running, which models there are, and a place to try them."""
+    return Response(HOME_PAGE.content, headers=HOME_PAGE.headers, media_type="text/html")
+
+
+@router.get("/docs")
+async def show_docs() -> Response:
+    """The description of the API, for people."""
+    return Response(DOCS_PAGE.content, headers=DOCS_PAGE.headers, media_type="text/html")
