@@ -18,10 +18,14 @@ from atrous.bundle.layout import MANIFEST, REQUIRED_FILES
 from atrous.bundle.manifest import Manifest
 from atrous.cli.main import app
 from atrous.core.errors import AtrousError
+from atrous.datasets.exports import EXPORTS
+from atrous.datasets.findings import WARNINGS, Finding, Kind
+from atrous.datasets.fixes import Fix
 from atrous.datasets.formats import FORMATS
 from atrous.server.routes import ROUTES
 from atrous.server.settings import OPTIONS, Settings
 from atrous.training.recipe import Recipe
+from atrous.workspace.import_report import ImportReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 CLI_PAGE = DOCS / "reference" / "cli.md"
+FORMATS_PAGE = DOCS / "reference" / "dataset-formats.md"
+FINDINGS_PAGE = DOCS / "reference" / "findings.md"
+EXPORT_CELLS = 3  # of a row: the format, its layout, what it cannot say
 MARKER = "<!-- What follows is written by `python -m tests.test_docs`. -->"
 WIDTH = 100
 
@@ -126,9 +133,38 @@ def test_every_route_is_listed() -> None:
 
 
 def test_every_format_is_described() -> None:
-    for page in (ROOT / "README.md", DOCS / "how-to" / "import-a-dataset.md"):
+    for page in (ROOT / "README.md", FORMATS_PAGE):
         text = page.read_text(encoding="utf-8")
         assert not [name for name in FORMATS if f"`{name}`" not in text]
+    assert set(FORMATS) <= find_anchors(FORMATS_PAGE)
+
+
+def test_every_export_is_described_with_what_it_cannot_say() -> None:
+    rows = {row[0]: row for row in read_rows(FORMATS_PAGE) if len(row) == EXPORT_CELLS}
+    assert not [name for name in EXPORTS if not all(rows.get(f"`{name}`", [""]))]
+
+
+def test_every_kind_of_finding_is_described_with_what_follows() -> None:
+    told = {row[0]: row[1] for row in read_rows(FINDINGS_PAGE) if row[1] in {"left out", "look at it"}}
+    assert told == {f"`{kind}`": "look at it" if kind in WARNINGS else "left out" for kind in Kind}
+
+
+def test_every_fix_is_described() -> None:
+    described = {row[0] for row in read_rows(FINDINGS_PAGE)}
+    assert not [fix for fix in Fix if f"`{fix}`" not in described]
+
+
+def test_every_key_of_an_import_report_is_described() -> None:
+    described = {name for row in read_rows(FINDINGS_PAGE) for name in INLINE_CODE.findall(row[0])}
+    report = ImportReport("road", "coco", (), False, {}, 0, (), (), {}, {}, {}, ())
+    finding = Finding(Kind.NO_LABEL, "a.jpg", "has no mask", "add it")
+    assert report.as_json().keys() | finding.as_json().keys() <= described
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = DOCS / "README.md"
+    listed = {(DOCS / link.partition("#")[0]).resolve() for link in find_links(index)}
+    assert not [page.name for page in DOCS.rglob("*.md") if page != index and page not in listed]
 
 
 def test_every_file_of_a_bundle_and_key_of_its_manifest_is_described() -> None:

@@ -67,7 +67,12 @@ def test_the_train_extra_brings_what_serving_leaves_out() -> None:
 
 
 def test_every_third_party_module_that_serving_imports_is_declared() -> None:
-    distributions = {"cv2": "opencv-python-headless", "PIL": "pillow", "multipart": "python-multipart", "yaml": "pyyaml"}
+    distributions = {
+        "cv2": "opencv-python-headless",
+        "PIL": "pillow",
+        "multipart": "python-multipart",
+        "yaml": "pyyaml",
+    }
     serving = ("core", "bundle", "datasets", "evaluation", "runtime", "workspace", "adapters", "server", "cli")
     imported = {
         match[1]

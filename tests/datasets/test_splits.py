@@ -51,8 +51,24 @@ def test_copies_of_one_source_stay_together() -> None:
 
 
 def test_copies_go_where_their_source_is_already() -> None:
-    pictures = [Splittable("f_jpg.rf.b.jpg", "b", frozenset({EVERYWHERE}))]
-    assert choose_splits(pictures, SplitRule.THREE_WAY, {"f_jpg": Split.TEST}) == {"b": Split.TEST}
+    copies = [Splittable(f"f_jpg.rf.{copy}.jpg", copy, frozenset({EVERYWHERE})) for copy in "ab"]
+    assert choose_splits(copies[:1], SplitRule.THREE_WAY, [(copies[1], Split.TEST)]) == {"a": Split.TEST}
+
+
+def test_pictures_that_come_one_by_one_reach_the_shares_too() -> None:
+    settled: list[tuple[Splittable, Split]] = []
+    for picture in draw(50, rare=10):
+        (split,) = choose_splits([picture], SplitRule.THREE_WAY, settled).values()
+        settled.append((picture, split))
+    assert Counter(split for _, split in settled) == {Split.TRAIN: 35, Split.VALID: 10, Split.TEST: 5}
+    rare = Counter(split for picture, split in settled if RARE in picture.class_ids)
+    assert rare == {Split.TRAIN: 7, Split.VALID: 2, Split.TEST: 1}
+
+
+def test_no_picture_is_forced_into_valid_where_there_is_one() -> None:
+    one, two, *rest = draw(30)
+    settled = [(picture, Split.VALID if n < 8 else Split.TRAIN) for n, picture in enumerate(rest)]
+    assert set(choose_splits([one, two], SplitRule.HOLD_OUT, settled).values()) == {Split.TRAIN}
 
 
 @pytest.mark.parametrize("rule", SplitRule)

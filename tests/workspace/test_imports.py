@@ -15,8 +15,10 @@ from tests.datasets.generated import (
     SIGN,
     VOID,
     Scene,
+    coco_document,
     draw_scenes,
     write_jpeg,
+    write_json,
     write_png,
     write_png_masks,
     write_roboflow_png,
@@ -165,6 +167,28 @@ def test_overwrite_takes_the_new_label_and_says_what_changed(ports: Ports, folde
         key: value for key, value in before.items() if key != name
     }
     assert import_road(ports, folder, overwrite=True).relabelled == ()
+
+
+@pytest.mark.parametrize("name", ["coco", "png-masks"])
+def test_annotations_alone_replace_the_labels_of_the_projects_pictures(name: str, ports: Ports, folder: Path) -> None:
+    scenes = write_png_masks(folder)
+    import_road(ports, folder)
+    (folder / "train").rename(folder.parent / "old")
+    later = folder.parent / "later"
+    if name == "coco":
+        write_json(later / "instances.json", coco_document(scenes[1:2]))
+    else:
+        write_png(later / "masks" / f"{scenes[1].stem}.png", np.full(scenes[1].mask_HW.shape, SIGN, np.uint8))
+        (later / "classes.csv").write_text("0,background\n1,road\n2,sign\n")
+    report = import_road(ports, later, overwrite=True)
+    assert (report.format, report.known, report.findings) == (name, 1, ())
+    changed = {one.file for one in report.relabelled}
+    if name == "coco":
+        assert changed == set(), "the outlines say the same as the masks did"
+    else:
+        assert changed == {f"images/{scenes[1].stem}.jpg"}
+        assert pictures_of(ports)[f"{scenes[1].stem}.jpg"].class_pixels == {SIGN: scenes[1].mask_HW.size}
+    assert len(pictures_of(ports)) == len(scenes)
 
 
 def test_known_mask_is_compared_by_pixels_not_by_encoding(ports: Ports, folder: Path) -> None:

@@ -27,7 +27,6 @@ class Kind(StrEnum):
     SAME_PICTURE = "same-picture"
     UNSAFE_ENTRY = "unsafe-entry"
     OTHER_LABEL = "other-label"
-    SHIFTED_VALUES = "shifted-values"
     EMPTY_LABEL = "empty-label"
     MAYBE_TURNED = "maybe-turned"
     MAYBE_DAMAGED = "maybe-damaged"
@@ -41,7 +40,6 @@ class Kind(StrEnum):
 WARNINGS = frozenset(
     {
         Kind.OTHER_LABEL,
-        Kind.SHIFTED_VALUES,
         Kind.EMPTY_LABEL,
         Kind.MAYBE_TURNED,
         Kind.MAYBE_DAMAGED,

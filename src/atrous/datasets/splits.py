@@ -87,7 +87,7 @@ def split_for_now(picture: Splittable, rule: SplitRule) -> Split:
 
 
 def choose_splits(
-    pictures: Sequence[Splittable], rule: SplitRule, settled: Mapping[str, Split] | None = None
+    pictures: Sequence[Splittable], rule: SplitRule, settled: Sequence[tuple[Splittable, Split]] = ()
 ) -> dict[str, Split]:
     """Split pictures so that each class has its share in each split.
 
@@ -97,20 +97,19 @@ def choose_splits(
     Args:
         pictures: those without a split.
         rule: which splits there are to be, and their shares.
-        settled: source of copies -> split, for sources that are in the project already.
+        settled: pictures whose splits stay, and count towards the shares.
 
     Returns:
         image_sha256 -> split.
     """
+    fixed = {_group_key(picture): split for picture, split in settled}
     groups: defaultdict[str, list[Splittable]] = defaultdict(list)
-    for picture in pictures:
+    for picture in (*pictures, *(picture for picture, _ in settled)):
         groups[_group_key(picture)].append(picture)
     keys = sorted(groups, key=_digest)
-    chosen = _deal_out(_count_classes(groups[key] for key in keys), SHARES[rule])
-    splits = dict(zip(keys, chosen, strict=True)) | {
-        key: split for key, split in (settled or {}).items() if key in groups
-    }
-    return {picture.image_sha256: splits[key] for key in keys for picture in groups[key]}
+    chosen = _deal_out(_count_classes(groups[key] for key in keys), SHARES[rule], [fixed.get(key) for key in keys])
+    splits = dict(zip(keys, chosen, strict=True))
+    return {picture.image_sha256: splits[_group_key(picture)] for picture in pictures}
 
 
 def _count_classes(groups: Iterable[list[Splittable]]) -> NDArray[np.float64]:
@@ -127,22 +126,30 @@ def _count_classes(groups: Iterable[list[Splittable]]) -> NDArray[np.float64]:
     return counts_GC
 
 
-def _deal_out(counts_GC: NDArray[np.float64], shares: Mapping[Split, float]) -> list[Split]:
-    """A split for each group, in order of the groups."""
+def _deal_out(
+    counts_GC: NDArray[np.float64], shares: Mapping[Split, float], fixed: Sequence[Split | None]
+) -> list[Split]:
+    """A split for each group, in order of the groups; those that are fixed stay."""
     splits = list(shares)
-    wanted_SC = np.outer(list(shares.values()), counts_GC.sum(axis=0))
-    chosen_G = np.full(len(counts_GC), -1)
+    chosen: list[Split | None] = list(fixed)
+    is_counted_G = np.array([split is None or split in shares for split in fixed], np.bool_)
+    wanted_SC = np.outer(list(shares.values()), counts_GC[is_counted_G].sum(axis=0))
+    for group, split in enumerate(fixed):
+        if split and split in shares:
+            wanted_SC[splits.index(split)] -= counts_GC[group]
+    free = [group for group, split in enumerate(fixed) if split is None]
     classes = range(counts_GC.shape[1] - 1)
     rarest_first = sorted(classes, key=lambda column: (np.count_nonzero(counts_GC[:, column]), column))
     for column in (*rarest_first, counts_GC.shape[1] - 1):
-        for group in np.flatnonzero((counts_GC[:, column] > 0) & (chosen_G < 0)):
-            # Most wanted of this class, then most wanted at all, then the later split.
-            best = max(range(len(splits)), key=lambda row: (*np.round(wanted_SC[row, [column, -1]], 9), row))
-            chosen_G[group] = best
-            wanted_SC[best] -= counts_GC[group]
-    if len(chosen_G) > 1 and splits.index(Split.VALID) not in chosen_G:
-        chosen_G[-1] = splits.index(Split.VALID)  # a training without a valid split cannot be judged
-    return [splits[row] for row in chosen_G]
+        for group in free:
+            if chosen[group] is None and counts_GC[group, column] > 0:
+                # Most wanted of this class, then most wanted at all, then the later split.
+                best = max(range(len(splits)), key=lambda row: (*np.round(wanted_SC[row, [column, -1]], 9), row))
+                chosen[group] = splits[best]
+                wanted_SC[best] -= counts_GC[group]
+    if len(chosen) > 1 and free and Split.VALID not in chosen:
+        chosen[free[-1]] = Split.VALID  # a training without a valid split cannot be judged
+    return [split or Split.TRAIN for split in chosen]
 
 
 def _group_key(picture: Splittable) -> str:

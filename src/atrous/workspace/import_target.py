@@ -10,7 +10,7 @@ import numpy as np
 from atrous.bundle.picture import decode_grey_levels
 from atrous.core.errors import ConflictError
 from atrous.datasets.fixes import Fix
-from atrous.datasets.splits import Split, SplitRule, Splittable, choose_splits, source_of_copy
+from atrous.datasets.splits import Split, SplitRule, Splittable, choose_splits
 from atrous.workspace.records import Picture, Project
 
 if TYPE_CHECKING:
@@ -81,19 +81,18 @@ class ImportTarget:
         """Choose the splits that are yet to be chosen, now that all pictures are known; tell how many by rule."""
         # Read back: an import that was killed left pictures whose splits are still to be chosen.
         pending = [picture for picture in self._pictures.values() if picture.pending]
-        settled = {
-            source: picture.split
-            for picture in self._pictures.values()
-            if not picture.pending and (source := source_of_copy(picture.name))
-        }
+        settled = [
+            (describe_for_split(picture), picture.split) for picture in self._pictures.values() if not picture.pending
+        ]
         counts: dict[SplitRule, int] = {}
         for rule in SplitRule:
             of_rule = [picture for picture in pending if picture.pending is rule]
+            if not of_rule:
+                continue
             splits = choose_splits([describe_for_split(picture) for picture in of_rule], rule, settled)
             for picture in of_rule:
                 self.replace(replace(picture, split=splits[picture.image_sha256], pending=None))
-            if of_rule:
-                counts[rule] = len(of_rule)
+            counts[rule] = len(of_rule)
         return counts
 
     def move_to_train(self, findings: Iterable[Finding], images: Mapping[str, str]) -> int:

@@ -31,6 +31,7 @@ from atrous.datasets.source import Hints
 from atrous.datasets.splits import Split, SplitRule, Splittable, find_split_rule, split_for_now
 from atrous.workspace.import_report import ImportReport, Relabelled
 from atrous.workspace.import_target import ImportTarget
+from atrous.workspace.project_tree import forget_unlabelled, join_pictures
 from atrous.workspace.records import Picture
 from atrous.workspace.workspaces import choose_workspace
 
@@ -41,8 +42,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atrous.datasets.class_mapping import ClassMapping
+    from atrous.datasets.files.tree import Tree
     from atrous.datasets.source import Source, SourceItem
     from atrous.workspace.ports import Ports
+    from atrous.workspace.records import Project
 
 OTHER_SPLIT = "pictures that are in another split of the project than here, where they stayed"
 UNCHANGED = "pictures that nothing changed about since an earlier import, which were not looked at again"
@@ -57,7 +60,8 @@ class ImportOptions:
         format_name: one of FORMATS, or `auto`.
         class_list: a file of class names that counts instead of those in the dataset.
         fixes: remedies to apply.
-        overwrite: replace labels of pictures that the project has, where the source's differ.
+        overwrite: replace labels of pictures that the project has, where the source's differ; the source may then be
+            annotations alone, whose pictures are found in the project by name.
         strict: import nothing if there is any finding at all.
     """
 
@@ -103,8 +107,8 @@ def import_dataset(
     check_slug(project_slug, "project")
     choose_workspace(ports, workspace)
     with open_dataset(path) as tree:
-        format_name, source = read_source(tree, options.format_name, Hints(options.class_list, options.fixes))
         project = ports.store.find_project(workspace, project_slug)
+        format_name, source = _read(ports, tree, project, options)
         mapping = map_classes(source.classes, project.class_map if project else None)
         tally = _Tally(list(source.findings))
         report = partial(_report, project=project_slug, format_name=format_name, source=source, mapping=mapping)
@@ -119,6 +123,16 @@ def import_dataset(
     _finish_splits(target, tally, options.fixes)
     tally.findings += find_across(_collect_facts(target.pictures, tally), mapping.class_map)
     return report(tally=tally, pictures=target.pictures, is_refused=False)
+
+
+def _read(ports: Ports, tree: Tree, project: Project | None, options: ImportOptions) -> tuple[str, Source]:
+    hints = Hints(options.class_list, options.fixes)
+    if not project or not options.overwrite:
+        return read_source(tree, options.format_name, hints)
+    pictures = ports.store.list_pictures(project.workspace, project.slug)
+    joined = join_pictures(tree, pictures, ports.blobs)
+    format_name, source = read_source(joined, options.format_name, hints)
+    return format_name, forget_unlabelled(source, joined)
 
 
 # Pictures

@@ -14,6 +14,7 @@ from atrous.datasets.fixes import NO_FIXES, Fix, Fixes
 from atrous.datasets.label_size import check_label_size, fit_label
 from atrous.datasets.masks.colour_mask import pack_colours
 from atrous.datasets.masks.mask_picture import LOSSLESS, SIXTEEN_BITS, MaskHeader, decode_values, read_mask_header
+from atrous.datasets.masks.value_shift import shift_values
 from atrous.datasets.source import LabelValues
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class MaskFile:
         if isinstance(taken, Finding):
             return taken
         values_HW, fixed = taken
-        shifted_HW, shift_fixed = _shift(values_HW, fixes)
+        shifted_HW, shift_fixed = shift_values(values_HW, fixes)
         fitted_HW, size_fixed = fit_label(shifted_HW, picture, fixes)
         return LabelValues(fitted_HW, fixed=fixed | shift_fixed | size_fixed)
 
@@ -115,13 +116,3 @@ def _describe_kind(header: MaskHeader) -> tuple[str, Fix | None]:
             return f"is {kind} with {header.bits} bits a channel, so its pixels are no class ids", None
         return f"is {kind}, so its pixels are no class ids", Fix.GREY_RGB_MASKS
     return ("", None) if header.mode in ONE_CHANNEL else (f"has pixels of kind {header.mode}", None)
-
-
-def _shift(values_HW: NDArray[Any], fixes: Fixes) -> tuple[NDArray[Any], Fixes]:
-    """Count from one less or one more; what is void stays void, and what falls below 0 becomes it."""
-    if Fix.VALUES_MINUS_ONE in fixes:
-        is_void_HW = (values_HW == 0) | (values_HW == VOID_VALUE)
-        return np.where(is_void_HW, values_HW.dtype.type(VOID_VALUE), values_HW - 1), frozenset({Fix.VALUES_MINUS_ONE})
-    if Fix.VALUES_PLUS_ONE in fixes:
-        return np.where(values_HW == VOID_VALUE, values_HW, values_HW + 1), frozenset({Fix.VALUES_PLUS_ONE})
-    return values_HW, NO_FIXES
