@@ -175,6 +175,16 @@ def test_other_data_is_no_picture(data: bytes) -> None:
         decode_picture(data)
 
 
+def test_a_damaged_file_of_a_rare_format_is_no_picture() -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8), np.float32)).save(file, "SPIDER")
+    data = bytearray(file.getvalue())
+    # Field 27 of the header, which picture of a stack this is; the reader then misses an attribute.
+    data[26 * 4 : 27 * 4] = struct.pack("<f", 1.0)
+    with pytest.raises(InvalidImageError):
+        decode_picture(bytes(data))
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of the truncated TIFF
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp", ".tiff", ".bmp", ".gif", ".avif"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.98])

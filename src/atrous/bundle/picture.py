@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from atrous.core.errors import InvalidImageError, TooLargeError
 from atrous.core.sizes import Size
@@ -19,16 +20,19 @@ if TYPE_CHECKING:
 Image.MAX_IMAGE_PIXELS = None
 
 DEFAULT_MAX_PIXELS = 100_000_000
-# What Pillow's readers raise on damaged files, AVIF's RuntimeError among them.
+# What Pillow's readers raise on damaged files: of OSError its own UnidentifiedImageError, of AVIF's a RuntimeError, of
+# those of rarer formats whatever their arithmetic and attributes lead to.
 UNREADABLE = (
-    UnidentifiedImageError,
-    OSError,
-    ValueError,
-    SyntaxError,
+    ArithmeticError,
+    AttributeError,
     EOFError,
-    TypeError,
-    OverflowError,
+    LookupError,
+    OSError,
     RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
 )
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from atrous.bundle.picture import decode_grey_levels, decode_picture
 from atrous.core.class_map import VOID_ID
 from atrous.core.errors import InvalidDatasetError, InvalidImageError
+from atrous.datasets.orientation import read_orientation, turn_back
 from atrous.datasets.parallel import map_in_threads
 from atrous.datasets.pixel_counts import count_values
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atrous.datasets.splits import Split
-
-EXIF_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ def load_sample(sample: Sample, auto_orient: bool = True) -> tuple[NDArray[np.ui
         raise InvalidDatasetError(f"{sample.image_path}: {sample.name}: {error}; import it again") from error
     mask_HW = _load_mask(sample)
     if not auto_orient:
-        mask_HW = _undo_orientation(mask_HW, _read_orientation(data))
+        mask_HW = turn_back(mask_HW, read_orientation(data))
     if image_HWC.shape[:2] != mask_HW.shape:
         (height, width), (mask_height, mask_width) = image_HWC.shape[:2], mask_HW.shape
         raise InvalidDatasetError(
@@ -103,30 +100,3 @@ def _load_mask(sample: Sample) -> NDArray[np.uint8]:
     if mask_HW.ndim != 2 or mask_HW.dtype != np.uint8:
         raise InvalidDatasetError(f"{sample.mask_path}: the mask of {sample.name} is not 8-bit grey; import it again")
     return mask_HW
-
-
-def _read_orientation(data: bytes) -> int:
-    with Image.open(io.BytesIO(data)) as picture:
-        return int(picture.getexif().get(EXIF_ORIENTATION, 1))
-
-
-def _undo_orientation(mask_HW: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Bring a mask of the upright picture to the pixels as stored; 1 to 8 as in EXIF, anything else is upright."""
-    match orientation:
-        case 2:
-            turned_HW = mask_HW[:, ::-1]
-        case 3:
-            turned_HW = mask_HW[::-1, ::-1]
-        case 4:
-            turned_HW = mask_HW[::-1]
-        case 5:
-            turned_HW = mask_HW.T
-        case 6:
-            turned_HW = np.rot90(mask_HW, 1)
-        case 7:
-            turned_HW = mask_HW[::-1, ::-1].T
-        case 8:
-            turned_HW = np.rot90(mask_HW, -1)
-        case _:
-            return mask_HW
-    return np.ascontiguousarray(turned_HW)

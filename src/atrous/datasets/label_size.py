@@ -11,6 +11,7 @@ from atrous.bundle.picture import DEFAULT_MAX_PIXELS
 from atrous.core.sizes import Size
 from atrous.datasets.findings import Finding, Kind
 from atrous.datasets.fixes import NO_FIXES, Fix, Fixes
+from atrous.datasets.orientation import turn_upright
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,28 +52,6 @@ def fit_label(
     size = (picture.size.width, picture.size.height)
     scaled_HW = cv2.resize(values_HW, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return np.asarray(scaled_HW, values_HW.dtype), frozenset({Fix.RESIZE_LABELS})
-
-
-def turn_upright(values_HW: NDArray[Values], orientation: int) -> NDArray[Values]:
-    """Turn pixels as stored in the way that EXIF's 1 to 8 ask for; anything else is upright."""
-    match orientation:
-        case 2:
-            turned_HW = values_HW[:, ::-1]
-        case 3:
-            turned_HW = values_HW[::-1, ::-1]
-        case 4:
-            turned_HW = values_HW[::-1]
-        case 5:
-            turned_HW = values_HW.T
-        case 6:
-            turned_HW = np.rot90(values_HW, -1)
-        case 7:
-            turned_HW = values_HW[::-1, ::-1].T
-        case 8:
-            turned_HW = np.rot90(values_HW, 1)
-        case _:
-            return values_HW
-    return np.ascontiguousarray(turned_HW)
 
 
 def _find_size_fix(label: Size, picture: PictureShape) -> Fix | None:

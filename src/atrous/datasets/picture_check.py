@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import simplejpeg
-from PIL import Image
 
-from atrous.bundle.picture import DEFAULT_MAX_PIXELS, UNREADABLE, decode_picture, read_picture_size
+from atrous.bundle.picture import DEFAULT_MAX_PIXELS, decode_picture, read_picture_size
 from atrous.core.errors import InvalidImageError, TooLargeError
 from atrous.core.sizes import Size
 from atrous.datasets.files.tree import UnreadableFileError
 from atrous.datasets.findings import Finding, Kind
-from atrous.datasets.label_size import turn_upright
 from atrous.datasets.looks import compute_look
+from atrous.datasets.orientation import read_orientation, turn_upright
 from atrous.datasets.source import PictureShape
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
     from atrous.datasets.files.tree import File
 
-EXIF_ORIENTATION = 0x0112
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 SMALL_PX = 136  # eight pixels for each of a look, and a fraction of the work of decoding all
 # Some cameras pad the pixels' data before the end marker; it may also be a sign of damage.
@@ -86,7 +83,7 @@ def _check_jpeg(file: File, data: bytes, size: Size) -> CheckedPicture | Finding
             return Finding(Kind.DAMAGED_PICTURE, file.name, reason, COPY_AGAIN)
         reason = "has bytes between its pixels and its end, which some cameras write and damage leaves"
         warnings = (Finding(Kind.MAYBE_DAMAGED, file.name, reason, "look at it"),)
-    orientation = _read_orientation(data)
+    orientation = read_orientation(data)
     look = compute_look(turn_upright(grey_HWC[..., 0], orientation))
     return CheckedPicture(data, PictureShape(_turn_size(size, orientation), orientation), look, warnings)
 
@@ -103,18 +100,9 @@ def _check_by_decoding(data: bytes) -> CheckedPicture:
     image_HWC = decode_picture(data)
     upright = Size(height=image_HWC.shape[0], width=image_HWC.shape[1])
     look = compute_look(np.asarray(cv2.cvtColor(image_HWC, cv2.COLOR_BGR2GRAY), np.uint8))
-    orientation = _read_orientation(data)
+    orientation = read_orientation(data)
     is_turned = _turn_size(read_picture_size(data), orientation) == upright
     return CheckedPicture(data, PictureShape(upright, orientation if is_turned else 1), look)
-
-
-def _read_orientation(data: bytes) -> int:
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            orientation = picture.getexif().get(EXIF_ORIENTATION, 1)
-    except UNREADABLE:
-        return 1
-    return orientation if orientation in range(1, 9) else 1
 
 
 def _turn_size(size: Size, orientation: int) -> Size:

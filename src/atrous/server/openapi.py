@@ -98,6 +98,8 @@ def reply_of(model: type[BaseModel], *, many: bool = False, other: dict[str, Any
     return {200: {"model": kind, "content": other or {}}}
 
 
+WITH_KEY: list[dict[str, list[str]]] = [{"bearer": []}, {"query": []}, {"basic": []}]
+KEY_OPTIONAL: dict[str, Any] = {"security": [{}, *WITH_KEY]}
 NO_KEY_NEEDED: dict[str, Any] = {"security": []}
 
 
@@ -110,6 +112,6 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
             "bearer": {"type": "http", "scheme": "bearer"},
             "basic": {"type": "http", "scheme": "basic"},
         }
-        schema["security"] = [{"bearer": []}, {"query": []}, {"basic": []}]
+        schema["security"] = WITH_KEY
         app.openapi_schema = schema
     return app.openapi_schema

@@ -71,12 +71,21 @@ class PatientProtocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP with a JSON object, as everything else."""
         body = orjson.dumps({"message": f"{msg} Send HTTP/1.1 with a head of at most 16 kB."})
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        length = str(len(body)).encode("ascii")
+        headers = [(b"content-type", b"application/json"), (b"content-length", length), (b"connection", b"close")]
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             events = (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage())
             for event in events:
                 self.transport.write(self.conn.send(event) or b"")
+        self._let_go_of_request()
         self.transport.close()
+
+    def _let_go_of_request(self) -> None:
+        """Tell the route that still reads a body gone wrong that its caller has left: it has been answered."""
+        cycle: Any = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def _has_answered(self) -> bool:
         cycle: Any = self.cycle

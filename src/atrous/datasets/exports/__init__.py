@@ -22,6 +22,7 @@ from atrous.core.errors import InvalidDatasetError, InvalidInputError
 from atrous.core.sizes import Size
 from atrous.datasets.exports import coco, png_masks, voc, yolo
 from atrous.datasets.labelled_file import NamedPicture, PictureNames, drop_folders
+from atrous.datasets.orientation import EXIF_ORIENTATION
 from atrous.datasets.parallel import map_in_threads
 from atrous.datasets.pixel_counts import count_values
 from atrous.datasets.splits import Split
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from atrous.datasets.labelled_file import LabelledFile
     from atrous.datasets.sinks import Sink
 
-EXIF_ORIENTATION = 0x0112
 TURNED = "pictures with an EXIF rotation, whose labels fit them only once they are turned as it says"
 RENAMED = "pictures that got another name, since theirs was taken or not safe as a file's name"
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif"}  # others are called as their format

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from atrous import __version__
-from atrous.server.openapi import NO_KEY_NEEDED
+from atrous.server.openapi import ERRORS, NO_KEY_NEEDED
 from atrous.server.service import service_of
 
 router = APIRouter(tags=["server"])
@@ -28,7 +28,7 @@ async def show_health() -> dict[str, Any]:
     return {"status": "healthy"}
 
 
-@router.get("/readiness", openapi_extra=NO_KEY_NEEDED)
+@router.get("/readiness", openapi_extra=NO_KEY_NEEDED, responses={503: ERRORS[503]})
 async def show_readiness(request: Request, response: Response) -> dict[str, Any]:
     """Requests may be sent: the preloaded models have answered; others load on first use."""
     obstacle = service_of(request).life.obstacle

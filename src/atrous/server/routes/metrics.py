@@ -4,15 +4,16 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from atrous.server.keys import find_secret, find_workspace
+from atrous.server.openapi import ERRORS, KEY_OPTIONAL
 from atrous.server.service import Service, service_of
 
 router = APIRouter(tags=["server"])
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse, responses=ERRORS, openapi_extra=KEY_OPTIONAL)
 async def show_metrics(request: Request) -> Response:
     """The server's figures, for everybody; with a key those of its workspace's models as well."""
     text = await run_in_threadpool(_render, service_of(request), find_secret(request))
