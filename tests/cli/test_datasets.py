@@ -36,6 +36,7 @@ def test_a_folder_is_inspected_without_a_project(atrous: Callable[..., Said], ho
     said = atrous("dataset", "inspect", dataset, "--html", "page.html", "--report", "report.json")
     assert said.code == 0
     assert "usable: 3 train, 1 valid, 1 test; left out: 0; to look at: 0" in said.out
+    assert "sizes: 32x24 (5)" in said.out
     page = (home.parent / "page.html").read_text(encoding="utf-8")
     assert "streets (png-masks)" in page
     assert page.count("data:image/jpeg;base64,") >= 2 * len(SPLITS)

@@ -141,6 +141,39 @@ def test_pictures_outside_of_the_folders_are_counted(tmp_path: Path) -> None:
     assert "1 pictures lie in other folders and were not looked at" in read(tmp_path).notes
 
 
+def test_masks_beside_their_pictures_in_folders_of_any_name(tmp_path: Path) -> None:
+    for patient in ("TCGA_1", "TCGA_2"):
+        for name in ("slice_1", "slice 2 (1)"):
+            write_pair(tmp_path / patient, tmp_path / patient, name, ONE_HW, f"{name}_mask")
+    write_jpeg(tmp_path / "TCGA_2" / "slice_9.jpg", IMAGE_HWC)
+    source = read(tmp_path)
+    assert pairs_of(source) == {
+        f"{patient}/{name}.jpg": f"{patient}/{name}_mask.png"
+        for patient in ("TCGA_1", "TCGA_2")
+        for name in ("slice 2 (1)", "slice_1")
+    }
+    assert found(source) == [(Kind.NO_LABEL, "TCGA_2/slice_9.jpg")]
+
+
+def test_masks_beside_their_pictures_in_splits(tmp_path: Path) -> None:
+    for split, name in (("train", "1"), ("train", "2"), ("valid", "3")):
+        write_pair(tmp_path / split, tmp_path / split, f"{name}_sat", ONE_HW, f"{name}_mask")
+    write_jpeg(tmp_path / "test" / "4_sat.jpg", IMAGE_HWC)
+    source = read(tmp_path)
+    assert {item.image.name: item.split for item in source.items} == {
+        "train/1_sat.jpg": Split.TRAIN,
+        "train/2_sat.jpg": Split.TRAIN,
+        "valid/3_sat.jpg": Split.VALID,
+    }
+    assert found(source) == [(Kind.NO_LABEL, "test/4_sat.jpg")]
+
+
+def test_masks_beside_their_pictures_in_the_folder_itself(tmp_path: Path) -> None:
+    write_pair(tmp_path, tmp_path, "a", ONE_HW, "a_mask")
+    write_pair(tmp_path, tmp_path, "b_l", ONE_HW, "b_l_gt")
+    assert pairs_of(read(tmp_path)) == {"a.jpg": "a_mask.png", "b_l.jpg": "b_l_gt.png"}
+
+
 # Names
 
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from atrous.datasets.inspection import Inspection
     from atrous.datasets.inspection_page import Load
 
+SHOWN_SIZES = 4
+
 app = typer.Typer(help="Look at datasets and export them.", no_args_is_help=True)
 
 
@@ -135,6 +137,8 @@ def _show(inspection: Inspection, class_map: ClassMap) -> None:
         by_split = [pixels[split].get(class_id, 0) for split in Split]
         rows.append([name, *by_split, None if class_id == VOID_ID else percent(sum(by_split) / scored)])
     show_table("Labelled pixels", ["name", *(split.value for split in Split), "share"], rows)
+    sizes = ", ".join(f"{size} ({count})" for size, count in inspection.count_sizes(SHOWN_SIZES))
+    typer.echo(f"sizes: {sizes or 'none'}")
     for note in inspection.notes:
         typer.echo(f"note: {note}")
     show_findings(inspection.findings)

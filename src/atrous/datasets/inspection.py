@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from atrous.datasets.source import Source, SourceItem
 
 
+SHOWN_SIZES = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """What a look at a dataset gave.
@@ -39,6 +42,12 @@ class Inspection:
     facts: tuple[PictureFacts, ...]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+
+    def count_sizes(self, shown: int = SHOWN_SIZES) -> list[tuple[str, int]]:
+        """The commonest sizes and how many pictures have them; the last row may stand for all others."""
+        counts = Counter(str(picture.size) for picture in self.facts).most_common()
+        rest = sum(count for _, count in counts[shown:])
+        return [*counts[:shown], *([(f"{len(counts) - shown} other sizes", rest)] if rest else [])]
 
 
 def inspect_source(

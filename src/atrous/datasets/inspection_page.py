@@ -33,7 +33,6 @@ Load: TypeAlias = "Callable[[PictureFacts], tuple[NDArray[np.uint8], NDArray[np.
 
 EXAMPLES_OF_A_CLASS = 4
 SHOWN_OF_A_KIND = 200
-SHOWN_SIZES = 8
 SHOWN_PAIRS = 12
 MAX_SIDE_PX = 480
 PAIR_KINDS = frozenset({Kind.COPY_ACROSS_SPLITS, Kind.NEAR_DUPLICATE_ACROSS_SPLITS})
@@ -81,7 +80,7 @@ def render_page(title: str, inspection: Inspection, class_map: ClassMap, load: L
         split_counts=Counter(picture.split for picture in inspection.facts),
         class_rows=_class_rows(inspection.facts, class_map, draw),
         void_share=_void_share(inspection.facts),
-        sizes=_count_sizes(inspection.facts),
+        sizes=inspection.count_sizes(),
         kinds=_group_findings(inspection.findings),
         pairs=[_show_pair(pair, load) for pair in _find_pairs(inspection)[:SHOWN_PAIRS]],
         classes=[
@@ -115,13 +114,6 @@ def _class_rows(facts: Sequence[PictureFacts], class_map: ClassMap, draw: Draw) 
 def _void_share(facts: Sequence[PictureFacts]) -> float:
     total = sum(picture.size.pixels for picture in facts)
     return sum(picture.class_pixels.get(VOID_ID, 0) for picture in facts) / (total or 1)
-
-
-def _count_sizes(facts: Sequence[PictureFacts]) -> list[tuple[str, int]]:
-    """The commonest sizes, and how many pictures have another one."""
-    counts = Counter(str(picture.size) for picture in facts).most_common()
-    rest = sum(count for _, count in counts[SHOWN_SIZES:])
-    return [*counts[:SHOWN_SIZES], *([(f"{len(counts) - SHOWN_SIZES} other sizes", rest)] if rest else [])]
 
 
 def _group_findings(findings: Sequence[Finding]) -> list[_KindGroup]:

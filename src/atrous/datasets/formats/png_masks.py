@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from atrous.datasets.source import Hints, Source
 
 DESCRIPTION = (
-    "images/NAME.jpg with masks/NAME.png (or labels/, annotations/, train_labels/ beside train/, names ending in _mask "
-    "or _gt), in any folders, and beside them classes.csv (Pixel Value,Class), classes.json, class_names.txt or other "
-    "lists of classes unless masks are black and white"
+    "images/NAME.jpg with masks/NAME.png (or labels/, annotations/, train_labels/ beside train/; NAME_mask.png "
+    "or NAME_gt.png, also beside NAME.jpg), in any folders, and beside them classes.csv (Pixel Value,Class), "
+    "classes.json, class_names.txt or other lists of classes unless masks are black and white"
 )
 
 

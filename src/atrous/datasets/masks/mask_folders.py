@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 
 from atrous.core.errors import InvalidDatasetError
 from atrous.datasets.classes.class_list import find_class_list, open_class_list, read_class_list
-from atrous.datasets.files.picture_files import is_picture, keep_pictures
+from atrous.datasets.files.picture_files import keep_pictures
 from atrous.datasets.findings import Finding
 from atrous.datasets.fixes import NO_FIXES, Fix, Fixes
 from atrous.datasets.masks.mask_classes import MaskClasses, read_colour_classes, read_value_classes
 from atrous.datasets.masks.mask_picture import read_mask_header
-from atrous.datasets.masks.pairing import FolderPair, find_folder_pairs, pair_files, split_of_path
+from atrous.datasets.masks.pairing import (
+    FolderPair,
+    find_folder_pairs,
+    list_masks,
+    list_pictures,
+    pair_files,
+    split_of_path,
+)
 from atrous.datasets.masks.split_lists import read_split_lists
 from atrous.datasets.source import Source, SourceItem
 from atrous.datasets.splits import SPLIT_NAMES, Split
@@ -47,7 +54,7 @@ def recognise_mask_folders(tree: Tree) -> MaskKind | None:
 
     Reads the list of classes and, where that leaves it open, the header of one mask.
     """
-    pairs = [pair for pair in find_folder_pairs(tree) if pair.masks]
+    pairs = [pair for pair in find_folder_pairs(tree) if pair.masks is not None]
     if not pairs or not _is_dataset(tree, pairs):
         return None
     lists = _find_class_lists(tree, pairs)
@@ -55,7 +62,7 @@ def recognise_mask_folders(tree: Tree) -> MaskKind | None:
         classes = read_class_list(lists[0]) if lists else None
     except InvalidDatasetError:
         classes = None
-    first = next(name for name in tree.files_below(pairs[0].masks or "") if is_picture(name))
+    first = list_masks(tree, pairs[0])[0]
     return _find_kind(classes, tree.file(first), NO_FIXES)
 
 
@@ -152,8 +159,8 @@ def _pair_all(tree: Tree, pairs: Sequence[FolderPair]) -> _Files:
 
 
 def _count_outside(tree: Tree, pairs: Sequence[FolderPair]) -> int:
-    inside = (folder for pair in pairs for folder in (pair.images, pair.masks) if folder)
-    return len(keep_pictures(tree.files_below())) - sum(len(keep_pictures(tree.files_below(one))) for one in inside)
+    inside = sum(len(list_pictures(tree, pair)) + len(list_masks(tree, pair)) for pair in pairs)
+    return len(keep_pictures(tree.files_below())) - inside
 
 
 def _find_splits(tree: Tree, pictures: Sequence[str]) -> tuple[dict[str, Split], list[str]]:

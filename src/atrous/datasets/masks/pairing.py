@@ -1,4 +1,4 @@
-"""Pictures in one folder, their masks in another: which folders belong together, and which files."""
+"""Pictures in one folder, their masks in another or beside them: what belongs together, by names alone."""
 
 from __future__ import annotations
 
@@ -29,12 +29,19 @@ MASK_ENDING = re.compile(
     r"|\.(?:jpe?g|png|tiff?|bmp)$",
     re.IGNORECASE,
 )
+# In one folder with the pictures a mask must say so in full: `road_l.png` may be another picture.
+PLAIN_MASK_ENDING = re.compile(r"[_\- ](?:gt|masks?|labels?|seg|segmentation|ground_?truth)$", re.IGNORECASE)
+# Where it lies, masks beside pictures are Roboflow's export, which is a format of its own.
+ROBOFLOW_TABLE = "_classes.csv"
 LOSSY_SUFFIXES = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True, slots=True)
 class FolderPair:
-    """A folder of pictures and the one of their masks, if there is one; both may have folders in them."""
+    """A folder of pictures and the one of their masks, if there is one; both may have folders in them.
+
+    They may be the same folder: then only what lies directly in it counts.
+    """
 
     images: str
     masks: str | None
@@ -43,6 +50,11 @@ class FolderPair:
     def folder(self) -> str:
         """What they lie in."""
         return self.images.rpartition("/")[0]
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether masks lie beside their pictures."""
+        return self.images == self.masks
 
 
 @dataclass(slots=True)
@@ -67,6 +79,8 @@ def find_folder_pairs(tree: Tree) -> list[FolderPair]:
     while waiting:
         folder = waiting.pop()
         found = _find_pairs_in(tree, folder)
+        if folder == "" and not found and _has_masks_beside(tree, folder):
+            found = [FolderPair(folder, folder)]
         pairs += found
         taken = {path for pair in found for path in (pair.images, pair.masks)}
         waiting += [path for path in tree.folders(folder) if path not in taken]
@@ -75,17 +89,33 @@ def find_folder_pairs(tree: Tree) -> list[FolderPair]:
 
 def pair_files(tree: Tree, folders: FolderPair) -> Pairing:
     """Pair pictures and masks of the same path in their folders; `_mask`, `_gt` and the like at an end do not count."""
-    pictures = keep_pictures(tree.files_below(folders.images))
+    pictures, masks = list_pictures(tree, folders), list_masks(tree, folders)
     if folders.masks is None:
         reason = "has no folder of masks beside its own"
         return Pairing(findings=[_miss_label(tree, name, reason) for name in pictures])
-    masks = keep_pictures(tree.files_below(folders.masks))
     pairing = _pair(tree, _keys(folders.images, pictures), _keys(folders.masks, masks))
     if pairing.masks:
         return pairing
     # Folders of another name between: images/NAME.jpg and annotations/trimaps/NAME.png.
     images_root, masks_root = _common_folder(pictures), _common_folder(masks)
     return _pair(tree, _keys(images_root, pictures), _keys(masks_root, masks))
+
+
+def list_pictures(tree: Tree, folders: FolderPair) -> list[str]:
+    """Names of the files that are to be labelled, in order."""
+    if not folders.is_mixed:
+        return keep_pictures(tree.files_below(folders.images))
+    masks = set(list_masks(tree, folders))
+    return [name for name in keep_pictures(tree.files(folders.images)) if name not in masks]
+
+
+def list_masks(tree: Tree, folders: FolderPair) -> list[str]:
+    """Names of the files that are labels, in order."""
+    if folders.masks is None:
+        return []
+    if not folders.is_mixed:
+        return keep_pictures(tree.files_below(folders.masks))
+    return _find_masks_beside(tree, folders.images)
 
 
 def split_of_path(name: str) -> Split | None:
@@ -111,7 +141,13 @@ def _find_pairs_in(tree: Tree, folder: str) -> list[FolderPair]:
         for prefix, path in images.items()
         if prefix in masks or (prefix in {"", *SPLIT_NAMES} and _has_pictures(tree, path))
     ]
+    taken = {path for pair in pairs if pair.masks for path in (pair.images, pair.masks)}
+    mixed = [path for path in paths.values() if path not in taken and _has_masks_beside(tree, path)]
+    pairs = [pair for pair in pairs if pair.images not in mixed]
+    pairs += [FolderPair(path, path) for path in mixed]
     for name, path in paths.items():
+        if path in mixed:
+            continue
         has_partner = name in masks and name not in images and _has_pictures(tree, path)
         if name in SPLIT_NAMES and has_partner:
             pairs.append(FolderPair(path, masks[name]))
@@ -140,6 +176,20 @@ def _part_word(name: str, words: tuple[str, ...]) -> tuple[str, int]:
         if name.startswith((f"{word}_", f"{word}-")):
             return name[len(word) + 1 :], rank
     return "", len(words)
+
+
+def _find_masks_beside(tree: Tree, folder: str) -> list[str]:
+    """Masks that lie in one folder with their pictures: NAME.jpg or NAME_sat.jpg and NAME_mask.png."""
+    names = keep_pictures(tree.files(folder))
+    stems = {name: PurePosixPath(name).stem for name in names}
+    pictures = {form for stem in stems.values() for form in (stem, strip_ending(stem))}
+    shortened = {name: PLAIN_MASK_ENDING.sub("", stem) for name, stem in stems.items()}
+    return [name for name in names if shortened[name] != stems[name] and shortened[name] in pictures]
+
+
+def _has_masks_beside(tree: Tree, folder: str) -> bool:
+    table = f"{folder}/{ROBOFLOW_TABLE}" if folder else ROBOFLOW_TABLE
+    return not tree.has(table) and bool(_find_masks_beside(tree, folder))
 
 
 def _has_pictures(tree: Tree, folder: str) -> bool:
