@@ -4,7 +4,7 @@ import numpy as np
 
 from atrous.core.class_map import ClassMap
 from atrous.core.sizes import Size
-from atrous.datasets.cross_checks import find_across, find_leaks
+from atrous.datasets.cross_checks import find_across, find_leaks, find_moves
 from atrous.datasets.facts import PictureFacts
 from atrous.datasets.findings import WHOLE_DATASET, Kind
 from atrous.datasets.fixes import Fix
@@ -41,6 +41,16 @@ def test_near_duplicates_within_a_split_are_none_of_our_business() -> None:
 def test_valid_and_test_that_share_a_scene_are_found_but_cannot_be_mended_by_train() -> None:
     (finding,) = find_leaks([picture("a.jpg", Split.TEST, 0), picture("b.jpg", Split.VALID, 0)])
     assert (finding.file, finding.fix) == ("a.jpg", None)
+
+
+def test_picture_that_goes_to_train_takes_others_with_it() -> None:
+    facts = [
+        picture("a.rf.1.jpg", Split.TRAIN, 0),
+        picture("a.rf.2.jpg", Split.VALID, 1),
+        picture("b.jpg", Split.TEST, 1),
+        picture("c.jpg", Split.TEST, 2),
+    ]
+    assert find_moves(facts) == {"a.rf.2.jpg", "b.jpg"}
 
 
 def test_copies_by_name_are_found_though_they_look_different() -> None:

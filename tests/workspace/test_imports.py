@@ -318,7 +318,8 @@ def test_copies_across_given_splits_are_found_and_can_be_moved(ports: Ports, fol
     (finding,) = import_road(ports, folder).findings
     assert (finding.kind, finding.file) == (Kind.COPY_ACROSS_SPLITS, "valid/images/a_jpg.rf.2.jpg")
     assert finding.fix is Fix.COPIES_TO_TRAIN
-    report = import_road(ports, folder, fixes=frozenset({Fix.COPIES_TO_TRAIN}))
+    report = import_road(ports, folder, fixes=frozenset({Fix.COPIES_TO_TRAIN}), strict=True)
+    assert not report.is_refused
     assert report.findings == ()
     assert report.mended == {Fix.COPIES_TO_TRAIN: 1}
     assert pictures_of(ports)["a_jpg.rf.2.jpg"].split is Split.TRAIN

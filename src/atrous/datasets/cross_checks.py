@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from atrous.core.class_map import BACKGROUND_ID, ClassMap
@@ -31,6 +32,19 @@ def find_leaks(facts: Sequence[PictureFacts]) -> list[Finding]:
     # A copy by name is the surer of the two reasons.
     leaks |= {finding.file: finding for finding in _find_copies(facts)}
     return sorted(leaks.values(), key=lambda finding: finding.file)
+
+
+def find_moves(facts: Sequence[PictureFacts]) -> set[str]:
+    """Names of the pictures that have to go to train so that train shares no scene with the other splits.
+
+    A picture that goes there may take others with it that look like it.
+    """
+    moved = set[str]()
+    now = list(facts)
+    while blamed := {finding.file for finding in find_leaks(now) if finding.fix is Fix.COPIES_TO_TRAIN}:
+        moved |= blamed
+        now = [replace(one, split=Split.TRAIN) if one.name in blamed else one for one in now]
+    return moved
 
 
 def _find_copies(facts: Sequence[PictureFacts]) -> Iterator[Finding]:

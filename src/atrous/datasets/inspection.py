@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atrous.datasets.cross_checks import find_across
+from atrous.datasets.cross_checks import find_across, find_moves
 from atrous.datasets.facts import PictureFacts
 from atrous.datasets.findings import Finding, Kind
-from atrous.datasets.fixes import NO_FIXES, Fixes
+from atrous.datasets.fixes import NO_FIXES, Fix, Fixes
 from atrous.datasets.labels import load_labelled_picture
 from atrous.datasets.parallel import map_in_threads
 from atrous.datasets.splits import Split, SplitRule, Splittable, choose_splits, find_split_rule
@@ -88,6 +88,9 @@ def inspect_source(
                 progress(done, len(source.items))
     for rule, pictures in undecided.items():
         facts += _split(pictures, rule)
+    if Fix.COPIES_TO_TRAIN in fixes:
+        moved = find_moves(facts)
+        facts = [replace(one, split=Split.TRAIN) if one.name in moved else one for one in facts]
     findings += find_across(facts, mapping.class_map)
     return Inspection(
         facts=tuple(facts),

@@ -9,17 +9,15 @@ import numpy as np
 
 from atrous.bundle.picture import decode_grey_levels
 from atrous.core.errors import ConflictError
-from atrous.datasets.fixes import Fix
-from atrous.datasets.splits import Split, SplitRule, Splittable, choose_splits
+from atrous.datasets.splits import SplitRule, Splittable, choose_splits
 from atrous.workspace.records import Picture, Project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     from atrous.core.class_map import ClassMap
-    from atrous.datasets.findings import Finding
     from atrous.workspace.ports import Ports
 
 BATCH = 64  # rows kept at once; what an interruption can lose is at most this many
@@ -94,15 +92,6 @@ class ImportTarget:
                 self.replace(replace(picture, split=splits[picture.image_sha256], pending=None))
             counts[rule] = len(of_rule)
         return counts
-
-    def move_to_train(self, findings: Iterable[Finding], images: Mapping[str, str]) -> int:
-        """Move the pictures that findings blame for a leak from train; `images` tells their sha256 by file."""
-        moved = 0
-        for finding in findings:
-            if finding.fix is Fix.COPIES_TO_TRAIN and finding.file in images:
-                self.replace(replace(self._pictures[images[finding.file]], split=Split.TRAIN))
-                moved += 1
-        return moved
 
     def _keep_project(self) -> None:
         if self._project is None:

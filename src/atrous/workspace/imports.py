@@ -17,7 +17,7 @@ from atrous.core.class_map import VOID_ID
 from atrous.core.errors import InvalidDatasetError
 from atrous.core.ids import check_slug
 from atrous.datasets.class_mapping import map_classes
-from atrous.datasets.cross_checks import find_across, find_leaks
+from atrous.datasets.cross_checks import find_across, find_moves
 from atrous.datasets.facts import PictureFacts
 from atrous.datasets.files.opening import open_dataset
 from atrous.datasets.files.tree import UnreadableFileError
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
 OTHER_SPLIT = "pictures that are in another split of the project than here, where they stayed"
 UNCHANGED = "pictures that nothing changed about since an earlier import, which were not looked at again"
-MAX_MOVES = 8  # rounds: a picture moved to train can be the near-duplicate of yet another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,12 +325,12 @@ def _finish_splits(target: ImportTarget, tally: _Tally, fixes: Fixes) -> None:
 
 
 def _move_copies(target: ImportTarget, tally: _Tally) -> None:
+    """Pictures of this source only: what others brought into the project stays where it is."""
     images = {name: image for image, name in tally.names.items()}
-    for _ in range(MAX_MOVES):
-        moved = target.move_to_train(find_leaks(_collect_facts(target.pictures, tally)), images)
-        if not moved:
-            return
-        tally.mended[Fix.COPIES_TO_TRAIN] += moved
+    moves = find_moves(_collect_facts(target.pictures, tally)) & images.keys()
+    for name in moves:
+        target.replace(replace(target.pictures[images[name]], split=Split.TRAIN))
+    tally.mended.update({Fix.COPIES_TO_TRAIN: len(moves)} if moves else {})
 
 
 def _collect_facts(pictures: Mapping[str, Picture], tally: _Tally) -> list[PictureFacts]:
