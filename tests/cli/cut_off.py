@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import httpx
-from tests.cli.terminal import SECRET, Server, publish, run_process
+from tests.cli.terminal import Server, publish, run_process
 from tests.fakes.pictures import BLACK, RED, as_base64, encode_squares, read_mask
 
 SET_FLAGS, IS_UP = 0x8914, 1
@@ -45,7 +45,9 @@ def check_server(client: httpx.Client) -> None:
     assert client.post("/road/1?format=image", content=PICTURE).headers["content-type"] == "image/jpeg"
     for path in ("/", "/docs", "/openapi.json", "/info", "/readiness", "/metrics", "/model/registry", "/logs"):
         assert client.get(path).status_code == 200, path
-    refused = client.post("/infer/semantic_segmentation", json={"model_id": "road/1", "image": by_url("https://a.example/b")})
+    refused = client.post(
+        "/infer/semantic_segmentation", json={"model_id": "road/1", "image": by_url("https://a.example/b")}
+    )
     assert refused.status_code == 400, refused.text
 
 
@@ -68,8 +70,7 @@ def main() -> None:
         home = Path(folder) / "home"
         publish(home)
         with Server(home, settings={"url_pictures": "https"}) as server:
-            (key,) = (line for line in server.out if SECRET.match(line))
-            headers = {"authorization": f"Bearer {key}"}
+            headers = {"authorization": f"Bearer {server.key}"}
             with httpx.Client(base_url=server.url, headers=headers, timeout=20) as client:
                 check_server(client)
             assert not any("Traceback" in line for line in server.err), server.err

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
@@ -117,6 +118,15 @@ class Server:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def key(self) -> str:
+        """What a first start prints, on another pipe than where it listens, so it may come a little later."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while not (found := [line for line in self.out if SECRET.match(line)]):
+            assert time.monotonic() < deadline, "the server printed no key"
+            time.sleep(0.01)
+        return found[0]
 
     def ask_to_end(self) -> None:
         self._process.send_signal(signal.SIGTERM)

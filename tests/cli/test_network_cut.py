@@ -24,8 +24,6 @@ def can_make_namespaces() -> bool:
 def test_everything_works_with_the_network_cut() -> None:
     command = [*NAMESPACE, sys.executable, "-m", "tests.cli.cut_off"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ATROUS_")}
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120, check=False
-    )
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"

@@ -42,7 +42,7 @@ def find_secrets(lines: list[str]) -> list[str]:
 def test_the_first_start_prints_a_key_and_no_other_start_does(home: Path) -> None:
     publish(home)
     with Server(home) as server:
-        (secret,) = find_secrets(server.out)
+        secret = server.key
         reply = post(server, secret)
         assert reply.status_code == 200
         assert read_mask(reply.json()).tolist() == [[1] * 8] * 8

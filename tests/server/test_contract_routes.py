@@ -108,13 +108,13 @@ def test_row_8_both_forms_of_an_id_however_they_are_written(client: TestClient, 
     assert client.post(f"http://testserver{path}", content=PICTURE).status_code == 200
 
 
-@pytest.mark.parametrize("first", sorted(RESERVED_SLUGS))
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_row_8_a_reserved_first_part_is_never_a_model(place: Place, first: str, method: str) -> None:
+def test_row_8_a_reserved_first_part_is_never_a_model(place: Place, method: str) -> None:
     client = place.client(store=NoModels(), bundles=NoBundles(place.folder), key=place.key)
-    reply = client.request(method, f"/{first}/none")
-    assert reply.status_code in {404, 501}
-    assert isinstance(reply.json()["message"], str)
+    for first in sorted(RESERVED_SLUGS):
+        reply = client.request(method, f"/{first}/none")
+        assert reply.status_code in {404, 501}, first
+        assert isinstance(reply.json()["message"], str), first
 
 
 def test_row_8_what_cannot_be_a_model_does_not_touch_the_model_store(place: Place) -> None:

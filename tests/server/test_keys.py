@@ -145,3 +145,15 @@ def test_keys_and_pictures_never_reach_the_log_or_an_error(published: Place, cap
     for text in texts:
         assert key not in text
         assert picture not in text
+
+
+def test_a_key_in_the_place_of_a_name_is_not_sent_back(place: Place) -> None:
+    client = place.client(key=place.key)
+    body = {"model_id": place.key, "image": {"type": "base64", "value": ""}}
+    for reply in (
+        client.post(f"/road/{place.key}"),
+        client.post("/infer/semantic_segmentation", json=body),
+        client.post("/workflows/run", json={"specification": {"steps": [{"type": place.key, "name": place.key}]}}),
+    ):
+        assert 400 <= reply.status_code < 500
+        assert place.key not in reply.text

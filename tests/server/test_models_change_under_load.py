@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from tests.cli.terminal import SECRET, Server, publish
+from tests.cli.terminal import Server, publish
 from tests.fakes.pictures import BLACK, RED, as_base64, encode_squares, read_mask
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def change_models(client: httpx.Client) -> None:
 
 
 def test_models_change_without_a_dropped_request(home: Path, server: Server) -> None:
-    (key,) = (line for line in server.out if SECRET.match(line))
-    headers = {"authorization": f"Bearer {key}"}
+    headers = {"authorization": f"Bearer {server.key}"}
     with httpx.Client(base_url=server.url, headers=headers, timeout=LONG_S) as client:
         models = [model["slug_id"] for model in client.get("/model/published").json()["models"]]
         first = next(slug_id for slug_id in models if "/road-1-" in slug_id)

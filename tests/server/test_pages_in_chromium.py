@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli.terminal import SECRET, Server, publish
+from tests.cli.terminal import Server, publish
 from tests.fakes.pictures import BLUE, GREEN, RED, as_base64, encode_squares
 from tests.server.chromium import PROGRAM, open_page
 
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium to show 
 # Background, as its red, green and blue are all too weak.
 DARK = (60, 60, 60)
 IS_ASKING_FOR_A_KEY = "!document.getElementById('key-form').hidden"
+TIMES = "\N{MULTIPLICATION SIGN}"
 STATUS = "document.getElementById('status').textContent"
 LEGEND = "[...document.querySelectorAll('#legend tr')].map((row) => row.innerText.split('\\t').slice(1).join(' '))"
 
@@ -49,13 +50,14 @@ def no_complaints(page: Page) -> Iterator[None]:
 
 def give_key(page: Page, key: str) -> None:
     page.wait_for(IS_ASKING_FOR_A_KEY)
-    page.evaluate(f"document.getElementById('key').value = {key!r}; document.getElementById('key-form').requestSubmit()")
+    page.evaluate(
+        f"document.getElementById('key').value = {key!r}; document.getElementById('key-form').requestSubmit()"
+    )
 
 
 def open_with_key(page: Page, server: Server) -> None:
-    (key,) = (line for line in server.out if SECRET.match(line))
     page.go_to(f"{server.url}/")
-    give_key(page, key)
+    give_key(page, server.key)
     page.wait_for("!document.getElementById('try').hidden")
 
 
@@ -85,7 +87,7 @@ def test_a_chosen_picture_is_shown_under_its_mask_with_a_legend(page: Page, serv
     picture.write_bytes(encode_squares([[RED, DARK, BLUE]]))
     open_with_key(page, server)
     page.choose_file("file", picture)
-    page.wait_for(f"{STATUS}.startsWith('squares.png: 24 × 8 pixels in ')")
+    page.wait_for(f"{STATUS}.startsWith('squares.png: 24 {TIMES} 8 pixels in ')")
     assert sorted(page.evaluate(LEGEND)) == ["background 33.3 %", "blue 33.3 %", "red 33.3 %"]
     colour = class_colours_BGR(4)[1][::-1]
     assert read_pixel(page, 4, 4) == pytest.approx((colour.astype(float) + RED) / 2, abs=2)
@@ -104,7 +106,7 @@ def test_a_dropped_picture_is_shown_too(page: Page, server: Server) -> None:
         document.getElementById("drop").dispatchEvent(event);
         }}"""
     )
-    page.wait_for(f"{STATUS}.startsWith('green.png: 8 × 8 pixels in ')")
+    page.wait_for(f"{STATUS}.startsWith('green.png: 8 {TIMES} 8 pixels in ')")
     assert page.evaluate(LEGEND) == ["green 100.0 %"]
 
 

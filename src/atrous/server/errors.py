@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from atrous.core.errors import AtrousError, TooManyRequestsError
+from atrous.server.redaction import mask_keys
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,8 +37,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 def error_response(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    """A JSON object under a status."""
-    return Response(orjson.dumps(content), status, headers, media_type="application/json")
+    """A JSON object under a status, without keys."""
+    return Response(mask_keys(orjson.dumps(content).decode()), status, headers, media_type="application/json")
 
 
 async def _answer_atrous_error(_: Request, raised: Exception) -> Response:

@@ -10,9 +10,10 @@ MASK = "***"
 # Shorter ones would mask half of every sentence and can be no key of ours.
 MIN_SECRET_LENGTH = 4
 
+# Our keys, wherever they stand; longer hashes are left alone.
+OUR_KEY = re.compile(r"(?<![0-9A-Fa-f])()[0-9A-Fa-f]{40}(?![0-9A-Fa-f])")
 PATTERNS = (
-    # Our keys, wherever they stand; longer hashes are left alone.
-    re.compile(r"(?<![0-9A-Fa-f])()[0-9A-Fa-f]{40}(?![0-9A-Fa-f])"),
+    OUR_KEY,
     re.compile(r"(api_key[\\\"']*\s*(?:=|:|%3D)\s*[\\\"']*)[^\s\"'\\&,;}\])]+", re.IGNORECASE),
     re.compile(r"(\b(?:bearer|basic)\s+)[^\s\"',;}\])]+", re.IGNORECASE),
 )
@@ -27,3 +28,8 @@ def redact(text: str) -> str:
     for pattern in PATTERNS:
         text = pattern.sub(rf"\g<1>{MASK}", text)
     return text
+
+
+def mask_keys(text: str) -> str:
+    """Mask keys of ours alone, for what is sent back: someone may have written his in the place of a name."""
+    return OUR_KEY.sub(MASK, text)

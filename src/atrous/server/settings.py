@@ -28,7 +28,7 @@ class Settings:
             it sends anything, so the default names `instance-segmentation`, whose answers it passes on as they are;
             `served_task` beside it always tells the truth.
         max_body_bytes: largest request body; a 12-megapixel JPEG is about 6 MB, 8 MB as base64.
-        max_pixels: largest picture, judged by its header; decoding takes 3 bytes a pixel, answering about 20.
+        max_pixels: largest picture, judged by its header; answering one takes about 32 bytes a pixel.
         max_images: pictures in one request; they are answered one after the other by one thread.
         threads: threads of one pass through a network; 0 takes every core.
         max_models: models held in memory at a time; the least recently used one makes room.

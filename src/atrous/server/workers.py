@@ -17,33 +17,36 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.2
-# A worker that ends sooner than this would do so again.
 MIN_LIFE_S = 5.0
 
 
-def run_workers(count: int, work: Callable[[socket.socket], None], listener: socket.socket) -> bool:
+def run_workers(
+    count: int, work: Callable[[socket.socket], None], listener: socket.socket, *, min_life_s: float = MIN_LIFE_S
+) -> bool:
     """Run `work` in processes of their own until SIGTERM or SIGINT, replacing those that die.
 
     Args:
         count: how many processes.
         work: what each does with the listener until it gets SIGTERM; must be picklable.
         listener: the port they share; the kernel gives each connection to one of them.
+        min_life_s: a worker that ends sooner would do so again.
 
     Returns:
         Whether it ended because it was asked to; not if workers died as soon as they were started.
     """
-    workers = _Workers(work, listener)
+    workers = _Workers(work, listener, min_life_s)
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, workers.ask_to_end)
     return workers.keep(count)
 
 
 class _Workers:
-    def __init__(self, work: Callable[[socket.socket], None], listener: socket.socket) -> None:
+    def __init__(self, work: Callable[[socket.socket], None], listener: socket.socket, min_life_s: float) -> None:
         # Not forked: a child would share the parent's threads and database connections.
         self._context = multiprocessing.get_context("spawn")
         self._work = work
         self._listener = listener
+        self._min_life_s = min_life_s
         self._running: list[tuple[SpawnProcess, float]] = []
         self._is_ending = False
 
@@ -75,6 +78,6 @@ class _Workers:
         if worker.is_alive():
             return True
         self._running.remove((worker, started_s))
-        is_good = self._is_ending or time.monotonic() - started_s >= MIN_LIFE_S
+        is_good = self._is_ending or time.monotonic() - started_s >= self._min_life_s
         logger.error("worker died: %s", worker.pid, extra={"worker": worker.pid, "exit_code": worker.exitcode})
         return is_good
