@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +13,12 @@ from atrous.bundle.picture import decode_picture
 from atrous.cli.findings import show_findings
 from atrous.cli.home import WorkspaceOption, open_ports
 from atrous.cli.imports import ClassesOption, FixOption, FormatOption
-from atrous.cli.terminal import open_progress, percent, say, show_table
+from atrous.cli.terminal import percent, say, show_progress, show_table
 from atrous.core.class_map import VOID_ID
 from atrous.core.errors import InvalidInputError
 from atrous.datasets.class_mapping import map_classes
 from atrous.datasets.exports import EXPORTS
+from atrous.datasets.facts import sum_pixels
 from atrous.datasets.files.opening import open_dataset
 from atrous.datasets.formats import AUTO, read_source
 from atrous.datasets.inspection import inspect_source
@@ -75,16 +76,8 @@ def export(
 ) -> None:
     """Write pictures and labels for other tools; `atrous import` reads each format back."""
     ports, slug = open_ports(workspace)
-    with open_progress() as progress:
-        task = progress.add_task("exporting", total=None)
-        done = export_dataset(
-            ports,
-            slug,
-            source,
-            format_name,
-            path.expanduser(),
-            progress=lambda count, total: progress.update(task, completed=count, total=total),
-        )
+    with show_progress("exporting") as progress:
+        done = export_dataset(ports, slug, source, format_name, path.expanduser(), progress=progress)
     for remark, count in done.remarks.items():
         typer.echo(f"note: {remark}: {count}")
     typer.echo(f"exported: {', '.join(f'{count} {split}' for split, count in done.pictures.items())} to {path}")
@@ -94,14 +87,8 @@ def _inspect_path(path: Path, format_name: str, hints: Hints, html: Path, report
     with open_dataset(path) as tree:
         format_name, source = read_source(tree, format_name, hints)
         mapping = map_classes(source.classes, None)
-        with open_progress() as progress:
-            task = progress.add_task("inspecting", total=None)
-            inspection = inspect_source(
-                source,
-                mapping,
-                hints.fixes,
-                progress=lambda count, total: progress.update(task, completed=count, total=total),
-            )
+        with show_progress("inspecting") as progress:
+            inspection = inspect_source(source, mapping, hints.fixes, progress=progress)
         items = {item.image.name: item for item in source.items}
 
         def load(picture: PictureFacts) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -124,17 +111,17 @@ def _write(
     )
     say(f"page: {html}")
     if report:
-        content = _as_json(inspection, class_map)
+        content = inspection.as_json(class_map)
         report.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         say(f"report: {report}")
 
 
 def _show(inspection: Inspection, class_map: ClassMap) -> None:
-    pixels = _sum_pixels(inspection)
+    pixels = sum_pixels(inspection.facts)
     scored = sum(count for by_id in pixels.values() for class_id, count in by_id.items() if class_id != VOID_ID) or 1
     rows: list[list[object]] = []
     for class_id, name in [*enumerate(class_map.names), (VOID_ID, "void")]:
-        by_split = [pixels[split].get(class_id, 0) for split in Split]
+        by_split = [pixels[split][class_id] for split in Split]
         rows.append([name, *by_split, None if class_id == VOID_ID else percent(sum(by_split) / scored)])
     show_table("Labelled pixels", ["name", *(split.value for split in Split), "share"], rows)
     sizes = ", ".join(f"{size} ({count})" for size, count in inspection.count_sizes(SHOWN_SIZES))
@@ -145,26 +132,3 @@ def _show(inspection: Inspection, class_map: ClassMap) -> None:
     counts = ", ".join(f"{sum(one.split is split for one in inspection.facts)} {split}" for split in Split)
     left_out = sum(not finding.is_warning for finding in inspection.findings)
     typer.echo(f"usable: {counts}; left out: {left_out}; to look at: {len(inspection.findings) - left_out}")
-
-
-def _sum_pixels(inspection: Inspection) -> dict[Split, dict[int, int]]:
-    pixels: dict[Split, dict[int, int]] = {split: {} for split in Split}
-    for picture in inspection.facts:
-        of_split = pixels[picture.split]
-        for class_id, count in picture.class_pixels.items():
-            of_split[class_id] = of_split.get(class_id, 0) + count
-    return pixels
-
-
-def _as_json(inspection: Inspection, class_map: ClassMap) -> dict[str, Any]:
-    pixels = _sum_pixels(inspection)
-    return {
-        "pictures": {split.value: sum(one.split is split for one in inspection.facts) for split in Split},
-        "pixels": {
-            split.value: {name: pixels[split].get(class_id, 0) for class_id, name in enumerate(class_map.names)}
-            for split in Split
-        },
-        "void_pixels": {split.value: pixels[split].get(VOID_ID, 0) for split in Split},
-        "findings": [finding.as_json() for finding in inspection.findings],
-        "notes": list(inspection.notes),
-    }

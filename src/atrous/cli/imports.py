@@ -10,7 +10,7 @@ import typer
 
 from atrous.cli.findings import show_findings
 from atrous.cli.home import WorkspaceOption, open_ports
-from atrous.cli.terminal import open_progress, percent, say, show_table
+from atrous.cli.terminal import percent, say, show_progress, show_table
 from atrous.core.errors import InvalidDatasetError
 from atrous.core.ids import check_slug
 from atrous.datasets.fixes import DESCRIPTIONS, Fix
@@ -65,16 +65,8 @@ def import_(
         overwrite=overwrite,
         strict=strict,
     )
-    with open_progress() as progress:
-        task = progress.add_task("importing", total=None)
-        done = import_dataset(
-            ports,
-            slug,
-            project,
-            path.expanduser(),
-            options,
-            progress=lambda count, total: progress.update(task, completed=count, total=total),
-        )
+    with show_progress("importing") as progress:
+        done = import_dataset(ports, slug, project, path.expanduser(), options, progress=progress)
     _show(done)
     if report:
         report.write_text(json.dumps(done.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Generator, Sequence
 
 console = Console(stderr=True)
 output = Console()
@@ -54,6 +55,14 @@ def open_progress(*columns: TextColumn) -> Progress:
         console=console,
         redirect_stdout=sys.stdout.isatty(),
     )
+
+
+@contextmanager
+def show_progress(description: str) -> Generator[Callable[[int, int], None]]:
+    """A progress bar that is told how many of how many are done."""
+    with open_progress() as progress:
+        task = progress.add_task(description, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def percent(share: float | None) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from atrous.datasets.splits import Split
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from atrous.core.sizes import Size
-    from atrous.datasets.splits import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +31,11 @@ class PictureFacts:
     image_sha256: str
     look: bytes
     class_pixels: Mapping[int, int]
+
+
+def sum_pixels(facts: Iterable[PictureFacts]) -> dict[Split, Counter[int]]:
+    """Pixels by split and our id, void included."""
+    pixels: dict[Split, Counter[int]] = {split: Counter() for split in Split}
+    for picture in facts:
+        pixels[picture.split].update(picture.class_pixels)
+    return pixels

@@ -7,12 +7,11 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from atrous.core.class_map import VOID_ID
 from atrous.datasets.cross_checks import find_across, find_moves
-from atrous.datasets.facts import PictureFacts
+from atrous.datasets.facts import PictureFacts, sum_pixels
 from atrous.datasets.findings import Finding, Kind
 from atrous.datasets.fixes import NO_FIXES, Fix, Fixes
 from atrous.datasets.labels import load_labelled_picture
@@ -22,6 +21,7 @@ from atrous.datasets.splits import Split, SplitRule, Splittable, choose_splits, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from atrous.core.class_map import ClassMap
     from atrous.datasets.class_mapping import ClassMapping
     from atrous.datasets.source import Source, SourceItem
 
@@ -48,6 +48,20 @@ class Inspection:
         counts = Counter(str(picture.size) for picture in self.facts).most_common()
         rest = sum(count for _, count in counts[shown:])
         return [*counts[:shown], *([(f"{len(counts) - shown} other sizes", rest)] if rest else [])]
+
+    def as_json(self, class_map: ClassMap) -> dict[str, Any]:
+        """The inspection as plain values, classes by name."""
+        pixels = sum_pixels(self.facts)
+        return {
+            "pictures": {split.value: sum(one.split is split for one in self.facts) for split in Split},
+            "pixels": {
+                split.value: {name: pixels[split][class_id] for class_id, name in enumerate(class_map.names)}
+                for split in Split
+            },
+            "void_pixels": {split.value: pixels[split][VOID_ID] for split in Split},
+            "findings": [finding.as_json() for finding in self.findings],
+            "notes": list(self.notes),
+        }
 
 
 def inspect_source(
@@ -116,7 +130,7 @@ def _look_at(item: SourceItem, mapping: ClassMapping, fixes: Fixes) -> _Look | F
         size=labelled.size,
         image_sha256=hashlib.sha256(labelled.image).hexdigest(),
         look=labelled.look,
-        class_pixels={int(class_id): int(labelled.counts[class_id]) for class_id in np.flatnonzero(labelled.counts)},
+        class_pixels=labelled.class_pixels,
     )
     return _Look(facts, labelled.warnings, dict(labelled.remarks))
 

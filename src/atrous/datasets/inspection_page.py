@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined
 
 from atrous.core.class_map import VOID_ID
 from atrous.datasets.drawing import css_colour, draw_label, jpeg_uri
+from atrous.datasets.facts import sum_pixels
 from atrous.datasets.findings import Kind
 from atrous.datasets.splits import Split
 
@@ -92,11 +93,8 @@ def render_page(title: str, inspection: Inspection, class_map: ClassMap, load: L
 
 
 def _class_rows(facts: Sequence[PictureFacts], class_map: ClassMap, draw: Draw) -> list[_ClassRow]:
-    pixels: dict[Split, Counter[int]] = {split: Counter() for split in Split}
-    pictures = Counter[int]()
-    for picture in facts:
-        pixels[picture.split].update(picture.class_pixels)
-        pictures.update(picture.class_pixels.keys())
+    pixels = sum_pixels(facts)
+    pictures = Counter(class_id for picture in facts for class_id in picture.class_pixels)
     scored = {split: sum(count for class_id, count in pixels[split].items() if class_id != VOID_ID) for split in Split}
     total = sum(scored.values()) or 1
     return [

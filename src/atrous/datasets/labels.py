@@ -15,7 +15,7 @@ from atrous.datasets.class_mapping import UNDECLARED_VOID_VALUE
 from atrous.datasets.findings import Finding, Kind
 from atrous.datasets.fixes import NO_FIXES, Fix, Fixes
 from atrous.datasets.picture_check import check_picture
-from atrous.datasets.pixel_counts import count_values
+from atrous.datasets.pixel_counts import count_values, keep_present
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +51,11 @@ class LabelledPicture:
     remarks: Mapping[str, int]
     fixed: Fixes
     warnings: tuple[Finding, ...]
+
+    @property
+    def class_pixels(self) -> dict[int, int]:
+        """Our id -> pixels, void included, ids without pixels left out."""
+        return keep_present(self.counts)
 
     @property
     def size(self) -> Size:

@@ -56,7 +56,7 @@ def check_picture(file: File) -> CheckedPicture | Finding:
             return Finding(Kind.TOO_LARGE, file.name, reason, "cut it into tiles, and its label with it")
         if data.startswith(JPEG_SIGNATURE) and (checked := _check_jpeg(file, data, size)):
             return checked
-        return _check_by_decoding(data)
+        return _check_by_decoding(data, size)
     except UnreadableFileError as error:
         return Finding(Kind.UNREADABLE, file.name, str(error), "check that it exists and may be read")
     except TooLargeError as error:
@@ -96,12 +96,12 @@ def _phrase(error: ValueError) -> str:
     return str(error).rstrip(".").replace("Corrupt JPEG data: ", "")
 
 
-def _check_by_decoding(data: bytes) -> CheckedPicture:
+def _check_by_decoding(data: bytes, size: Size) -> CheckedPicture:
     image_HWC = decode_picture(data)
     upright = Size(height=image_HWC.shape[0], width=image_HWC.shape[1])
     look = compute_look(np.asarray(cv2.cvtColor(image_HWC, cv2.COLOR_BGR2GRAY), np.uint8))
     orientation = read_orientation(data)
-    is_turned = _turn_size(read_picture_size(data), orientation) == upright
+    is_turned = _turn_size(size, orientation) == upright
     return CheckedPicture(data, PictureShape(upright, orientation if is_turned else 1), look)
 
 

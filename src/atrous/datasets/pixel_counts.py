@@ -20,3 +20,8 @@ def count_values(values: NDArray[Any], size: int) -> NDArray[np.int64]:
     for start in range(0, len(flat), BLOCK):
         counts += np.bincount(flat[start : start + BLOCK], minlength=size)
     return counts
+
+
+def keep_present(counts: NDArray[np.int64]) -> dict[int, int]:
+    """Those values that occur, and how often."""
+    return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}

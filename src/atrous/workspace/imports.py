@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-
 from atrous.core.class_map import VOID_ID
 from atrous.core.errors import InvalidDatasetError
 from atrous.core.ids import check_slug
 from atrous.datasets.class_mapping import map_classes
 from atrous.datasets.cross_checks import find_across, find_moves
-from atrous.datasets.facts import PictureFacts
+from atrous.datasets.facts import PictureFacts, sum_pixels
 from atrous.datasets.files.opening import open_dataset
-from atrous.datasets.files.tree import UnreadableFileError
 from atrous.datasets.findings import Finding, Kind
 from atrous.datasets.fixes import NO_FIXES, Fix, Fixes
 from atrous.datasets.formats import AUTO, read_source
 from atrous.datasets.inspection import inspect_source
-from atrous.datasets.labels import LabelledPicture, digest_source, load_labelled_picture
 from atrous.datasets.parallel import map_in_threads
 from atrous.datasets.source import Hints
 from atrous.datasets.splits import Split, SplitRule, Splittable, find_split_rule, split_for_now
+from atrous.workspace.import_pairs import PreparedPair, UnchangedPair, prepare_pair
 from atrous.workspace.import_report import ImportReport, Relabelled
 from atrous.workspace.import_target import ImportTarget
 from atrous.workspace.project_tree import forget_unlabelled, join_pictures
@@ -38,8 +32,6 @@ from atrous.workspace.workspaces import choose_workspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from atrous.datasets.class_mapping import ClassMapping
     from atrous.datasets.files.tree import Tree
@@ -148,7 +140,14 @@ def _import_items(
 ) -> None:
     given = {item.split for item in source.items}
     known = {image: picture.source_sha256 for image, picture in target.pictures.items()}
-    prepare = partial(_prepare, mapping=mapping, options=options, known=known, put=target.put)
+    prepare = partial(
+        prepare_pair,
+        mapping=mapping,
+        fixes=options.fixes,
+        overwrite=options.overwrite,
+        known=known,
+        put=target.put,
+    )
     try:
         with closing(map_in_threads(prepare, source.items)) as results:
             for done, (item, result) in enumerate(zip(source.items, results, strict=True), start=1):
@@ -158,67 +157,6 @@ def _import_items(
     finally:
         # Also after Ctrl-C or on a full disk: what is stored so far is complete and stays usable.
         target.flush()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    """A pair that is good; unless the project has the picture, its file and mask are stored."""
-
-    labelled: LabelledPicture
-    image_sha256: str
-    mask_sha256: str
-    source_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Unchanged:
-    """A pair that is in the project as it is here."""
-
-    image_sha256: str
-
-
-def _prepare(
-    item: SourceItem,
-    mapping: ClassMapping,
-    options: ImportOptions,
-    known: Mapping[str, str],
-    put: Callable[[bytes], str],
-) -> _Prepared | _Unchanged | Finding:
-    """Look at a pair and store it; in a thread, since that is nearly all of the work."""
-    name = item.image.name
-    if not _is_utf8(name):
-        shown = os.fsencode(name).decode(errors="replace")
-        return Finding(Kind.UNREADABLE, shown, "has a name that is not UTF-8", "rename it")
-    try:
-        if known:
-            image_sha256 = hashlib.sha256(item.image.read()).hexdigest()
-            source_sha256 = digest_source(item, image_sha256, mapping, options.fixes)
-            if known.get(image_sha256) == source_sha256:
-                return _Unchanged(image_sha256)
-        labelled = load_labelled_picture(item, mapping, options.fixes)
-        if isinstance(labelled, Finding):
-            return labelled
-        image_sha256 = hashlib.sha256(labelled.image).hexdigest()
-        source_sha256 = digest_source(item, image_sha256, mapping, options.fixes)
-    except UnreadableFileError as error:
-        return Finding(Kind.UNREADABLE, name, str(error), "check that it and its label exist and may be read")
-    mask = _encode_mask(labelled.mask_HW)
-    if image_sha256 in known and not options.overwrite:
-        return _Prepared(labelled, image_sha256, hashlib.sha256(mask).hexdigest(), source_sha256)
-    put(labelled.image)
-    return _Prepared(replace(labelled, image=b""), image_sha256, put(mask), source_sha256)
-
-
-def _is_utf8(name: str) -> bool:
-    # The system hands over bytes that are no UTF-8 as lone surrogates.
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
-def _encode_mask(mask_HW: NDArray[np.uint8]) -> bytes:
-    encoded, data = cv2.imencode(".png", mask_HW)
-    if not encoded:
-        raise AssertionError("an 8-bit grey array can always be encoded")
-    return data.tobytes()
 
 
 @dataclass(slots=True)
@@ -237,7 +175,7 @@ class _Tally:
 def _take(
     item: SourceItem,
     rule: SplitRule | None,
-    result: _Prepared | _Unchanged | Finding,
+    result: PreparedPair | UnchangedPair | Finding,
     target: ImportTarget,
     tally: _Tally,
     *,
@@ -255,7 +193,7 @@ def _take(
     old = target.pictures.get(result.image_sha256)
     if old and not old.pending and rule is None and item.split is not old.split:
         tally.remarks[OTHER_SPLIT] += 1
-    if isinstance(result, _Unchanged):
+    if isinstance(result, UnchangedPair):
         tally.remarks[UNCHANGED] += 1
         return
     tally.remarks.update(result.labelled.remarks)
@@ -268,14 +206,14 @@ def _take(
         target.add(_make_picture(item, rule, result))
 
 
-def _make_picture(item: SourceItem, rule: SplitRule | None, result: _Prepared) -> Picture:
+def _make_picture(item: SourceItem, rule: SplitRule | None, result: PreparedPair) -> Picture:
     picture = Picture(
         name=item.image.base_name,
         image_sha256=result.image_sha256,
         mask_sha256=result.mask_sha256,
         split=item.split or Split.TRAIN,
         size=result.labelled.size,
-        class_pixels=_count_classes(result.labelled.counts),
+        class_pixels=result.labelled.class_pixels,
         look=result.labelled.look,
         source_sha256=result.source_sha256,
         pending=rule,
@@ -286,7 +224,7 @@ def _make_picture(item: SourceItem, rule: SplitRule | None, result: _Prepared) -
 
 
 def _compare(
-    item: SourceItem, old: Picture, result: _Prepared, target: ImportTarget, tally: _Tally, *, overwrite: bool
+    item: SourceItem, old: Picture, result: PreparedPair, target: ImportTarget, tally: _Tally, *, overwrite: bool
 ) -> None:
     """Take the label of a picture that the project has, if it says the same or is asked for."""
     changed_px = target.count_changes(old, result.labelled.mask_HW)
@@ -296,7 +234,7 @@ def _compare(
         return
     facts = replace(
         old,
-        class_pixels=_count_classes(result.labelled.counts),
+        class_pixels=result.labelled.class_pixels,
         look=result.labelled.look,
         source_sha256=result.source_sha256,
     )
@@ -305,10 +243,6 @@ def _compare(
         return
     target.replace(replace(facts, mask_sha256=result.mask_sha256))
     tally.relabelled.append(Relabelled(item.image.name, changed_px))
-
-
-def _count_classes(counts: NDArray[np.int64]) -> dict[int, int]:
-    return {int(class_id): int(counts[class_id]) for class_id in np.flatnonzero(counts)}
 
 
 # Splits
@@ -330,7 +264,8 @@ def _move_copies(target: ImportTarget, tally: _Tally) -> None:
     moves = find_moves(_collect_facts(target.pictures, tally)) & images.keys()
     for name in moves:
         target.replace(replace(target.pictures[images[name]], split=Split.TRAIN))
-    tally.mended.update({Fix.COPIES_TO_TRAIN: len(moves)} if moves else {})
+    if moves:
+        tally.mended[Fix.COPIES_TO_TRAIN] = len(moves)
 
 
 def _collect_facts(pictures: Mapping[str, Picture], tally: _Tally) -> list[PictureFacts]:
@@ -361,10 +296,8 @@ def _report(
     pictures: Mapping[str, Picture],
     is_refused: bool,
 ) -> ImportReport:
-    taken = [pictures[image] for image in tally.names]
-    ids = {split: Counter[int]() for split in Split}
-    for picture in taken:
-        ids[picture.split].update(picture.class_pixels)
+    taken = {image: pictures[image] for image in tally.names}
+    ids = sum_pixels(_collect_facts(taken, tally))
     imported = Counter(pictures[image].split for image in tally.imported)
     return ImportReport(
         project=project,

@@ -15,7 +15,7 @@ from atrous.datasets.facts import PictureFacts
 from atrous.datasets.inspection import Inspection
 from atrous.datasets.looks import compute_look
 from atrous.datasets.parallel import map_in_threads
-from atrous.datasets.pixel_counts import count_values
+from atrous.datasets.pixel_counts import count_values, keep_present
 from atrous.workspace.versions import find_project
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _describe(picture: Picture, blobs: Blobs) -> PictureFacts:
     class_pixels, look = picture.class_pixels, picture.look
     if not class_pixels:  # of an import that did not count them yet
         counts = count_values(decode_grey_levels(blobs.get(picture.mask_sha256)), 256)
-        class_pixels = {int(class_id): int(counts[class_id]) for class_id in np.flatnonzero(counts)}
+        class_pixels = keep_present(counts)
         grey_HW = cv2.cvtColor(decode_picture(blobs.get(picture.image_sha256)), cv2.COLOR_BGR2GRAY)
         look = compute_look(np.asarray(grey_HW, np.uint8))
     return PictureFacts(picture.name, picture.split, picture.size, picture.image_sha256, look, class_pixels)
