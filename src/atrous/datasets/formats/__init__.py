@@ -74,15 +74,7 @@ def recognise_format(tree: Tree) -> str:
     Raises:
         InvalidDatasetError: if none fits, saying what was looked for, or more than one does.
     """
-    fitting = _find_formats(tree)
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        raise InvalidDatasetError(
-            f"{tree.place}: could be {' or '.join(fitting)}; say which one with --format {fitting[0]}"
-        )
-    looked_for = "; ".join(f"{name}: {known.description}" for name, known in FORMATS.items())
-    raise InvalidDatasetError(f"{tree.place}: no known dataset format; looked for {looked_for}")
+    return _choose_format(tree, _find_formats(tree))
 
 
 def read_source(tree: Tree, format_name: str = AUTO, hints: Hints = NO_HINTS) -> tuple[str, Source]:
@@ -97,10 +89,10 @@ def read_source(tree: Tree, format_name: str = AUTO, hints: Hints = NO_HINTS) ->
     if format_name not in {AUTO, *FORMATS}:
         raise InvalidInputError(f"format {format_name!r}: use {AUTO}, {', '.join(FORMATS)}")
     wanted = list(FORMATS) if format_name == AUTO else [format_name]
-    inside = _find_inside(tree, wanted)
+    inside, fitting = _find_inside(tree, wanted)
     if format_name == AUTO:
-        format_name = recognise_format(inside)
-    elif format_name not in _find_formats(inside):
+        format_name = _choose_format(inside, fitting)
+    elif format_name not in fitting:
         raise InvalidDatasetError(f"{tree.place}: is not {format_name}; looked for {FORMATS[format_name].description}")
     source = FORMATS[format_name].read(inside, hints)
     if Fix.MISSING_TO_BACKGROUND in hints.fixes:
@@ -113,17 +105,29 @@ def _find_formats(tree: Tree) -> list[str]:
     return [name for name, known in FORMATS.items() if known.recognise(tree)]
 
 
-def _find_inside(tree: Tree, wanted: Sequence[str]) -> Tree:
-    """The tree, or the one folder in it, at most MAX_WRAPPERS deep, that is of a wanted format."""
+def _choose_format(tree: Tree, fitting: Sequence[str]) -> str:
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise InvalidDatasetError(
+            f"{tree.place}: could be {' or '.join(fitting)}; say which one with --format {fitting[0]}"
+        )
+    looked_for = "; ".join(f"{name}: {known.description}" for name, known in FORMATS.items())
+    raise InvalidDatasetError(f"{tree.place}: no known dataset format; looked for {looked_for}")
+
+
+def _find_inside(tree: Tree, wanted: Sequence[str]) -> tuple[Tree, list[str]]:
+    """The tree, or the one folder in it, at most MAX_WRAPPERS deep, that is of a wanted format; all that fit it too."""
     level: list[Tree] = [tree]
     for _ in range(MAX_WRAPPERS + 1):
-        fitting: list[Tree] = [one for one in level if not set(wanted).isdisjoint(_find_formats(one))]
+        formats = [(one, _find_formats(one)) for one in level]
+        fitting = [(one, names) for one, names in formats if not set(wanted).isdisjoint(names)]
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
-            found = ", ".join(f"{one.prefix.rstrip('/')} ({' or '.join(_find_formats(one))})" for one in fitting)
+            found = ", ".join(f"{one.prefix.rstrip('/')} ({' or '.join(names)})" for one, names in fitting)
             raise InvalidDatasetError(f"{tree.place}: holds several datasets: {found}; give the folder of one of them")
         level = [one.subtree(folder) for one in level for folder in one.folders()]
         if not 0 < len(level) <= MAX_FOLDERS_LOOKED_AT:
             break
-    return tree
+    return tree, []
