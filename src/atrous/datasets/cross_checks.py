@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from atrous.core.class_map import BACKGROUND_ID, ClassMap
 from atrous.datasets.findings import WHOLE_DATASET, Finding, Kind
 from atrous.datasets.fixes import Fix
-from atrous.datasets.looks import find_near_duplicates
+from atrous.datasets.looks import find_twins
 from atrous.datasets.splits import Split, source_of_copy
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from atrous.datasets.facts import PictureFacts
 
 # A leak is named at the picture that is in the way of an honest score.
-BLAMED_FIRST = (Split.TEST, Split.VALID, Split.TRAIN)
+NEARER = {Split.VALID: (Split.TRAIN,), Split.TEST: (Split.TRAIN, Split.VALID)}
 
 
 def find_across(facts: Sequence[PictureFacts], class_map: ClassMap) -> list[Finding]:
@@ -61,20 +61,24 @@ def _find_copies(facts: Sequence[PictureFacts]) -> Iterator[Finding]:
 
 
 def _find_near_duplicates(facts: Sequence[PictureFacts]) -> Iterator[Finding]:
-    known = [picture for picture in facts if picture.look]
-    for one, other in find_near_duplicates([picture.look for picture in known]):
-        for picture, twin in _pair_across_splits([known[one], known[other]]):
-            reason = f"({picture.split}) looks the same as {twin.name} ({twin.split})"
-            remedy = "keep pictures of one scene in one split"
-            yield _leak(Kind.NEAR_DUPLICATE_ACROSS_SPLITS, picture, twin, reason, remedy)
+    known = {split: [one for one in facts if one.look and one.split is split] for split in Split}
+    for split, nearer in NEARER.items():
+        waiting = known[split]
+        for other in nearer:
+            among = known[other]
+            twins = find_twins([one.look for one in waiting], [one.look for one in among])
+            for position, twin in twins.items():
+                reason = f"({split}) looks the same as {among[twin].name} ({other})"
+                remedy = "keep pictures of one scene in one split"
+                yield _leak(Kind.NEAR_DUPLICATE_ACROSS_SPLITS, waiting[position], among[twin], reason, remedy)
+            waiting = [one for position, one in enumerate(waiting) if position not in twins]
 
 
 def _pair_across_splits(pictures: Sequence[PictureFacts]) -> Iterator[tuple[PictureFacts, PictureFacts]]:
     """Each picture beside one that is the same and in a split nearer to training."""
     first_of = {split: next((one for one in pictures if one.split is split), None) for split in Split}
     for picture in pictures:
-        nearer = BLAMED_FIRST[: BLAMED_FIRST.index(picture.split) : -1]
-        other = next((first_of[split] for split in nearer if first_of[split]), None)
+        other = next((first_of[split] for split in NEARER.get(picture.split, ()) if first_of[split]), None)
         if other:
             yield picture, other
 

@@ -5,14 +5,13 @@ A difference hash: a grey picture of 17x16 pixels, and for each pixel whether it
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -24,6 +23,7 @@ MAX_DIFFERENT_BITS = 20
 # Candidates are looked for where one of the 16 bands of 16 bits is equal: always so for up to 15 different bits, and
 # for 20 bits spread by chance in 99 of 100 pairs.
 BAND_BYTES = 2
+ROWS_AT_ONCE = 1024
 
 
 def compute_look(grey_HW: NDArray[np.uint8]) -> bytes:
@@ -32,37 +32,55 @@ def compute_look(grey_HW: NDArray[np.uint8]) -> bytes:
     return np.packbits(small_HW[:, 1:] > small_HW[:, :-1]).tobytes()
 
 
-def find_near_duplicates(looks: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    """Pairs of positions, the smaller first, whose looks differ in at most MAX_DIFFERENT_BITS; each pair once.
+def find_twins(looks: Sequence[bytes], among: Sequence[bytes]) -> dict[int, int]:
+    """For those of `looks` that have a near-duplicate in `among`: their position -> that of one of them.
 
     Looks without any structure, such as an evenly coloured picture's, are like all of their kind and are left out.
+    One twin is enough, so a fixed camera's thousands of equal pictures cost no more than others.
     """
-    places: defaultdict[bytes, list[int]] = defaultdict(list)
-    for position, look in enumerate(looks):
-        if any(look) and look.strip(b"\xff"):
-            places[look].append(position)
-    distinct = np.frombuffer(b"".join(places), np.uint8).reshape(-1, LOOK_BYTES)
-    groups = list(places.values())
-    for group in groups:
-        yield from ((first, second) for index, first in enumerate(group) for second in group[index + 1 :])
-    for one, other in _find_similar(distinct):
-        yield from ((min(a, b), max(a, b)) for a in groups[one] for b in groups[other])
-
-
-def _find_similar(looks_NB: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
-    """Pairs of rows that differ in few bits."""
-    found: set[tuple[int, int]] = set()
+    listed = [position for position, look in enumerate(among) if _has_structure(look)]
+    first_of = {among[position]: position for position in reversed(listed)}
+    twins = {position: first_of[look] for position, look in enumerate(looks) if look in first_of}
+    waiting = [position for position, look in enumerate(looks) if position not in twins and _has_structure(look)]
+    among_NB = _stack([among[position] for position in listed])
     for band in range(LOOK_BYTES // BAND_BYTES):
-        key_N = looks_NB[:, BAND_BYTES * band : BAND_BYTES * (band + 1)].copy().view(np.uint16).ravel()
-        order_N = np.argsort(key_N, kind="stable")
-        edges = np.flatnonzero(np.diff(key_N[order_N])) + 1
-        for rows_M in np.split(order_N, edges):
-            found.update(_compare(looks_NB, rows_M))
-    yield from sorted(found)
+        found = _search_band(_stack([looks[position] for position in waiting]), among_NB, band)
+        twins |= {waiting[row]: listed[other] for row, other in found.items()}
+        waiting = [position for row, position in enumerate(waiting) if row not in found]
+    return twins
 
 
-def _compare(looks_NB: NDArray[np.uint8], rows_M: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
-    for index in range(len(rows_M) - 1):
-        first, rest = rows_M[index], rows_M[index + 1 :]
-        bits = np.bitwise_count(looks_NB[rest] ^ looks_NB[first]).sum(axis=1)
-        yield from ((int(first), int(row)) for row in rest[bits <= MAX_DIFFERENT_BITS])
+def _has_structure(look: bytes) -> bool:
+    return any(look) and bool(look.strip(b"\xff"))
+
+
+def _stack(looks: Sequence[bytes]) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(looks), np.uint8).reshape(-1, LOOK_BYTES)
+
+
+def _search_band(looks_MB: NDArray[np.uint8], among_NB: NDArray[np.uint8], band: int) -> dict[int, int]:
+    """Row of `looks_MB` -> row of `among_NB` that differs in few bits, of those that are equal in this band."""
+    keys_N = _band_keys(among_NB, band)
+    order_N = np.argsort(keys_N, kind="stable")
+    keys_M = _band_keys(looks_MB, band)
+    starts_M = np.searchsorted(keys_N[order_N], keys_M, side="left")
+    ends_M = np.searchsorted(keys_N[order_N], keys_M, side="right")
+    found: dict[int, int] = {}
+    for row in np.flatnonzero(ends_M > starts_M):
+        twin = _find_similar(looks_MB[row], among_NB, order_N[starts_M[row] : ends_M[row]])
+        if twin is not None:
+            found[int(row)] = twin
+    return found
+
+
+def _band_keys(looks_NB: NDArray[np.uint8], band: int) -> NDArray[np.uint16]:
+    return looks_NB[:, BAND_BYTES * band : BAND_BYTES * (band + 1)].copy().view(np.uint16).ravel()
+
+
+def _find_similar(look_B: NDArray[np.uint8], among_NB: NDArray[np.uint8], rows_K: NDArray[np.intp]) -> int | None:
+    for start in range(0, len(rows_K), ROWS_AT_ONCE):
+        rows = rows_K[start : start + ROWS_AT_ONCE]
+        is_similar = np.bitwise_count(among_NB[rows] ^ look_B).sum(axis=1) <= MAX_DIFFERENT_BITS
+        if is_similar.any():
+            return int(rows[np.argmax(is_similar)])
+    return None
