@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.cli.terminal import Said, Server, publish
+from tests.datasets.generated import write_png_masks
 
 from atrous.cli.main import main
 
@@ -39,6 +40,14 @@ def atrous(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         return Said(code if isinstance(code, int) else 0, written.out, written.err)
 
     return run
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """A dataset of five pictures, none of whose values is ours."""
+    folder = tmp_path / "streets"
+    write_png_masks(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.datasets.generated import SPLITS, write_coco, write_png_masks
+from tests.datasets.generated import SPLITS, write_coco
 
 from atrous.adapters.home import open_home
 from atrous.datasets.exports import EXPORTS
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.terminal import Said
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    folder = tmp_path / "streets"
-    write_png_masks(folder)
-    return folder
 
 
 def zip_folder(folder: Path, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.cli.terminal import publish, run_process
-from tests.datasets.generated import GENERATORS, write_png_masks
+from tests.datasets.generated import GENERATORS
 
 from atrous.adapters.home import open_home
 from atrous.bundle.preprocessing import Fit
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.terminal import Said
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    folder = tmp_path / "streets"
-    write_png_masks(folder)
-    return folder
 
 
 def test_a_dataset_becomes_a_version_that_is_listed(atrous: Callable[..., Said], home: Path, dataset: Path) -> None:
