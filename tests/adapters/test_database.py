@@ -107,7 +107,10 @@ def test_readers_do_not_wait_for_a_writer(path: Path) -> None:
 def test_rows_that_belong_to_nothing_are_refused(path: Path) -> None:
     engine = open_sqlite(path)
     with pytest.raises(IntegrityError), engine.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO trainings VALUES (1, 't1', 'nobody', 'road', 1, '{}', 'done', '', '')")
+        connection.exec_driver_sql(
+            "INSERT INTO trainings (id, workspace, project, version, recipe, state, created) "
+            "VALUES ('t1', 'nobody', 'road', 1, '{}', 'done', '')"
+        )
     engine.dispose()
 
 

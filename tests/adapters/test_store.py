@@ -1,4 +1,4 @@
-"""What the rules ask of a store, asked of the real one and of its twin in the tests."""
+"""What the rules ask of a store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.adapters.rows import (
     sha256,
     version_maker,
 )
-from tests.fakes.ports import FakeStore
+from tests.fakes.ports import open_new_store
 
 from atrous.adapters.sql_store import open_sqlite_store
 from atrous.core.class_map import ClassMap
@@ -41,15 +41,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(params=["sql", "fake"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
     """A store with the workspaces `acme` and `other`."""
-    opened = open_sqlite_store(tmp_path / "atrous.db") if request.param == "sql" else FakeStore()
+    opened = open_new_store(tmp_path)
     opened.add_workspace("acme")
     opened.add_workspace("other")
     yield opened
-    if request.param == "sql":
-        opened._engine.dispose()
+    opened._engine.dispose()
 
 
 # Workspaces

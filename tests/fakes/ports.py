@@ -1,129 +1,27 @@
-"""Ports that live in dicts and, where a path is needed, in a folder of the test."""
+"""Ports below a folder of the test: the real store, and twins of what else the rules touch."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Lock
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING
 
-from atrous.core.errors import ConflictError, NotFoundError
+from atrous.adapters.sql_store import SqlStore, open_sqlite_store
+from atrous.adapters.sql_store.database import open_sqlite
+from atrous.core.errors import NotFoundError
 from atrous.workspace.ports import Ports
+from atrous.workspace.records import Training, TrainingState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from atrous.core.class_map import ClassMap
-    from atrous.workspace.records import Key, Model, Picture, Project, Training, TrainingState, Version
+    from sqlalchemy import Engine
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class FakeStore:
-    """Every row in a dict, in the order it came."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._workspaces: list[str] = []
-        self._keys: dict[str, Key] = {}
-        self._projects: dict[tuple[str, str], Project] = {}
-        self._pictures: dict[tuple[str, str], dict[str, Picture]] = {}
-        self._versions: dict[tuple[str, str], list[Version]] = {}
-        self._trainings: dict[str, Training] = {}
-        self._models: dict[tuple[str, str], Model] = {}
-
-    def add_workspace(self, slug: str) -> None:
-        if slug in self._workspaces:
-            raise ConflictError(f"workspace {slug!r}: exists already")
-        self._workspaces.append(slug)
-
-    def list_workspaces(self) -> list[str]:
-        return list(self._workspaces)
-
-    def add_key(self, key: Key, digest: str) -> None:
-        self._keys[digest] = key
-
-    def find_key(self, digest: str) -> Key | None:
-        return self._keys.get(digest)
-
-    def list_keys(self, workspace: str) -> list[Key]:
-        return [key for key in self._keys.values() if key.workspace == workspace]
-
-    def revoke_key(self, workspace: str, key_id: str, when: datetime) -> bool:
-        for digest, key in self._keys.items():
-            if (key.workspace, key.id, key.revoked) == (workspace, key_id, None):
-                self._keys[digest] = replace(key, revoked=when)
-                return True
-        return False
-
-    def add_project(self, project: Project) -> None:
-        place = (project.workspace, project.slug)
-        if place in self._projects:
-            raise ConflictError(f"project {project.slug!r}: exists already")
-        self._projects[place] = project
-
-    def find_project(self, workspace: str, slug: str) -> Project | None:
-        return self._projects.get((workspace, slug))
-
-    def list_projects(self, workspace: str) -> list[Project]:
-        return [project for project in self._projects.values() if project.workspace == workspace]
-
-    def set_class_map(self, workspace: str, slug: str, class_map: ClassMap) -> None:
-        self._projects[workspace, slug] = replace(self._projects[workspace, slug], class_map=class_map)
-
-    def add_pictures(self, workspace: str, project: str, pictures: Sequence[Picture]) -> int:
-        kept = self._pictures.setdefault((workspace, project), {})
-        before = len(kept)
-        for picture in pictures:
-            kept.setdefault(picture.image_sha256, picture)
-        return len(kept) - before
-
-    def update_pictures(self, workspace: str, project: str, pictures: Sequence[Picture]) -> None:
-        kept = self._pictures[workspace, project]
-        kept |= {picture.image_sha256: picture for picture in pictures if picture.image_sha256 in kept}
-
-    def list_pictures(self, workspace: str, project: str) -> list[Picture]:
-        kept = self._pictures.get((workspace, project), {})
-        return sorted(kept.values(), key=lambda picture: (picture.name, picture.image_sha256))
-
-    def add_version(self, make: Callable[[int], Version], workspace: str, project: str) -> Version:
-        with self._lock:
-            kept = self._versions.setdefault((workspace, project), [])
-            version = make(len(kept) + 1)
-            kept.append(version)
-            return version
-
-    def find_version(self, workspace: str, project: str, number: int) -> Version | None:
-        kept = self._versions.get((workspace, project), [])
-        return next((version for version in kept if version.number == number), None)
-
-    def list_versions(self, workspace: str, project: str) -> list[Version]:
-        return list(self._versions.get((workspace, project), []))
-
-    def add_training(self, training: Training) -> None:
-        self._trainings[training.id] = training
-
-    def set_training_state(self, training_id: str, state: TrainingState, error: str | None) -> None:
-        self._trainings[training_id] = replace(self._trainings[training_id], state=state, error=error)
-
-    def list_trainings(self, workspace: str, project: str, version: int) -> list[Training]:
-        place = (workspace, project, version)
-        return [one for one in self._trainings.values() if (one.workspace, one.project, one.version) == place]
-
-    def add_model(self, model: Model) -> None:
-        with self._lock:
-            if (model.workspace, model.slug) in self._models:
-                raise ConflictError(f"model {model.slug!r}: exists already")
-            self._models[model.workspace, model.slug] = model
-
-    def find_model(self, workspace: str, slug: str) -> Model | None:
-        return self._models.get((workspace, slug))
-
-    def list_models(self, workspace: str) -> list[Model]:
-        return [model for model in list(self._models.values()) if model.workspace == workspace]
 
 
 class FakeBlobs:
@@ -142,6 +40,18 @@ class FakeBlobs:
         if sha256 not in self._bytes:
             raise NotFoundError(f"blob {sha256}: not found")
         return self._bytes[sha256]
+
+    def put_file(self, path: Path) -> str:
+        return self.put(path.read_bytes())
+
+    def has(self, sha256: str) -> bool:
+        return sha256 in self._bytes
+
+    def list(self) -> Iterator[str]:
+        return iter(list(self._bytes))
+
+    def remove(self, sha256: str) -> None:
+        self._bytes.pop(sha256, None)
 
     def path(self, sha256: str) -> Path:
         data = self.get(sha256)
@@ -181,10 +91,43 @@ class FakeClock:
         return self._now
 
 
+@cache
+def _empty_database() -> bytes:
+    """A migrated file without rows; copied, as the migrations take a while."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "atrous.db")
+        open_sqlite(path).dispose()
+        return path.read_bytes()
+
+
+def open_new_store(folder: Path) -> SqlStore:
+    """The real store, empty, in a file of its own below the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = Path(mkdtemp(dir=folder), "atrous.db")
+    path.write_bytes(_empty_database())
+    return open_sqlite_store(path)
+
+
+def engine_of(ports: Ports) -> Engine:
+    """The database of fake ports, for another store on the same rows."""
+    assert isinstance(ports.store, SqlStore)
+    return ports.store._engine
+
+
+def add_training(ports: Ports, training_id: str = "t1", *, workspace: str = "acme", version: int = 1) -> None:
+    """A training that is over, as a model needs one to come from."""
+    if ports.store.find_training(workspace, training_id) is None:
+        done = TrainingState.DONE
+        training = Training(training_id, workspace, "road", version, {}, done, ports.clock.now())
+        ports.store.add_training(training)
+
+
 def fake_ports(folder: Path) -> Ports:
     """Empty ports; what needs a path lies under the folder."""
+    store = open_new_store(folder)
     return Ports(
-        store=FakeStore(),
+        store=store,
+        queue=store,
         blobs=FakeBlobs(folder / "blobs"),
         bundles=FakeBundles(folder / "models"),
         clock=FakeClock(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.testclient import TestClient
 from tests.fakes.bundles import make_bundle
 from tests.fakes.pictures import as_base64
-from tests.fakes.ports import fake_ports
+from tests.fakes.ports import add_training, fake_ports
 
 from atrous.server.app import create_app
 from atrous.server.settings import Settings
@@ -36,7 +36,9 @@ class Place:
     def publish(self, slug: str = "road-1-a", *, workspace: str = "acme", version: int = 1, **options: Any) -> Model:
         made = make_bundle(self.folder / "made" / workspace / slug, model_id=f"road/{version}", **options)
         self.ports.bundles.publish(made, workspace, slug)
-        model = Model(workspace, slug, "road", version, "t1", self.ports.clock.now())
+        training_id = f"t-{workspace}"
+        add_training(self.ports, training_id, workspace=workspace)
+        model = Model(workspace, slug, "road", version, training_id, self.ports.clock.now())
         self.ports.store.add_model(model)
         return model
 

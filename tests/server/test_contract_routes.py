@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.fakes.pictures import RED, as_base64, encode_squares, read_mask
-from tests.fakes.ports import FakeBundles, FakeStore
+from tests.fakes.ports import FakeBundles, engine_of
 from tests.server.place import json_image
 
+from atrous.adapters.sql_store import SqlStore
 from atrous.core.ids import RESERVED_SLUGS
 from atrous.server.settings import Settings
 from atrous.workspace.keys import create_key
@@ -37,7 +38,7 @@ STREAMS = [
 ]
 
 
-class NoModels(FakeStore):
+class NoModels(SqlStore):
     """Knows keys, and fails when models are asked for."""
 
     def list_models(self, workspace: str) -> list[Model]:
@@ -110,7 +111,7 @@ def test_row_8_both_forms_of_an_id_however_they_are_written(client: TestClient, 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_row_8_a_reserved_first_part_is_never_a_model(place: Place, method: str) -> None:
-    client = place.client(store=NoModels(), bundles=NoBundles(place.folder), key=place.key)
+    client = place.client(store=NoModels(engine_of(place.ports)), bundles=NoBundles(place.folder), key=place.key)
     for first in sorted(RESERVED_SLUGS):
         reply = client.request(method, f"/{first}/none")
         assert reply.status_code in {404, 501}, first
@@ -118,9 +119,7 @@ def test_row_8_a_reserved_first_part_is_never_a_model(place: Place, method: str)
 
 
 def test_row_8_what_cannot_be_a_model_does_not_touch_the_model_store(place: Place) -> None:
-    store = NoModels()
-    for workspace in place.ports.store.list_workspaces():
-        store.add_workspace(workspace)
+    store = NoModels(engine_of(place.ports))
     client = place.client(Settings(auth_required=False), store=store, bundles=NoBundles(place.folder))
     for path in ("/wp-admin/setup.php", "/.git/config", "/none/none", "/a b/1", "/Road/1", "/road/1.5"):
         assert client.get(path).status_code in {400, 404}, path
@@ -195,7 +194,7 @@ def test_row_10_what_is_not_here_says_so(client: TestClient) -> None:
 
 @pytest.mark.parametrize(("method", "path"), STREAMS)
 def test_row_14_streams_are_501_without_asking_for_a_model(place: Place, method: str, path: str) -> None:
-    client = place.client(store=NoModels())
+    client = place.client(store=NoModels(engine_of(place.ports)))
     reply = client.request(method, path, json={"api_key": "x"})
     assert reply.status_code == 501
     assert list(reply.json()) == ["message"]

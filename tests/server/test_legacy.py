@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 from tests.fakes.pictures import BLACK, RED, as_base64, encode_squares
-from tests.fakes.ports import FakeStore
+from tests.fakes.ports import engine_of
 
+from atrous.adapters.sql_store import SqlStore
 from atrous.runtime.overlay import class_colours_BGR
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ ALL_PARAMS = {
 RESERVED = ["/model/none", "/infer/none", "/start/1", "/static/app.js", "/docs/none", "/build/1", "/device/x", "/api/1"]
 
 
-class ForbiddenStore(FakeStore):
+class ForbiddenStore(SqlStore):
     def list_models(self, workspace: str) -> list[Model]:
         raise AssertionError(f"the store was asked for {workspace}")
 
@@ -90,7 +91,7 @@ def test_a_model_is_found_however_its_path_is_written(client: TestClient, path: 
 @pytest.mark.parametrize("path", RESERVED)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_reserved_path_is_404_without_asking_the_store(place: Place, path: str, method: str) -> None:
-    client = place.client(store=ForbiddenStore(), key=place.key)
+    client = place.client(store=ForbiddenStore(engine_of(place.ports)), key=place.key)
     reply = client.request(method, path)
     assert reply.status_code == 404
     assert path in reply.json()["message"]

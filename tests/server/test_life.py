@@ -4,7 +4,9 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.fakes.ports import FakeStore
+from tests.fakes.ports import engine_of
+
+from atrous.adapters.sql_store import SqlStore
 
 if TYPE_CHECKING:
     from tests.server.place import Place
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 OPEN = ["/", "/info", "/healthz", "/readiness", "/docs", "/openapi.json"]
 
 
-class BrokenStore(FakeStore):
+class BrokenStore(SqlStore):
     def find_key(self, digest: str) -> Key | None:
         raise RuntimeError(f"boom at {digest}")
 
@@ -78,7 +80,7 @@ def test_doubled_and_trailing_slashes_are_tidied(place: Place) -> None:
 
 
 def test_a_bug_is_answered_with_its_id_and_logged_once(place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    client = place.client(store=BrokenStore(), key=place.key)
+    client = place.client(store=BrokenStore(engine_of(place.ports)), key=place.key)
     reply = client.get("/model/registry")
     assert reply.status_code == 500
     assert reply.json() == {"message": "Internal error.", "id": reply.headers["x-request-id"]}

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from atrous.core.errors import NotFoundError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
 
 
 class DiskBlobs:
@@ -26,11 +32,31 @@ class DiskBlobs:
         path = self._place(sha256)
         if not path.is_file():
             try:
-                _write_whole(path, data)
+                with _draft_beside(path) as draft:
+                    draft.write_bytes(data)
             except OSError as error:
                 raise StorageError(
                     f"{self._folder}: cannot be written ({error.strerror}); free space and run the command again"
                 ) from error
+        return sha256
+
+    def put_file(self, path: Path) -> str:
+        """Keep a file's bytes, however many, and give their sha256.
+
+        Raises:
+            StorageError: if the disk refuses.
+        """
+        try:
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            place = self._place(sha256)
+            if not place.is_file():
+                with _draft_beside(place) as draft:
+                    shutil.copyfile(path, draft)
+        except OSError as error:
+            raise StorageError(
+                f"{self._folder}: cannot be written ({error.strerror}); free space and try again"
+            ) from error
         return sha256
 
     def get(self, sha256: str) -> bytes:
@@ -52,20 +78,32 @@ class DiskBlobs:
             raise NotFoundError(f"{path}: this file of the store is missing; restore it from a backup or import again")
         return path
 
+    def has(self, sha256: str) -> bool:
+        """Whether there are bytes of this hash."""
+        return self._place(sha256).is_file()
+
+    def list(self) -> Iterator[str]:
+        """The sha256 of all that is kept, in no order."""
+        return (path.name for path in self._folder.glob("??/*") if not path.name.startswith("."))
+
+    def remove(self, sha256: str) -> None:
+        """Forget bytes, if there are any of this hash."""
+        self._place(sha256).unlink(missing_ok=True)
+
     def _place(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+@contextmanager
+def _draft_beside(path: Path) -> Generator[Path]:
+    """A file to be written, which takes the place of `path` once that is done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
+    os.close(handle)
+    draft = Path(name)
     try:
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(draft).replace(path)
+        yield draft
+        draft.replace(path)
     except BaseException:
-        Path(draft).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise

@@ -28,8 +28,10 @@ def open_home(folder: Path) -> Ports:
         database.touch(mode=0o600)
     except OSError as error:
         raise StorageError(f"{folder}: cannot be made ({error.strerror}); set ATROUS_HOME to another folder") from error
+    store = open_sqlite_store(database)
     return Ports(
-        store=open_sqlite_store(database),
+        store=store,
+        queue=store,
         blobs=DiskBlobs(folder / "blobs"),
         bundles=DiskBundles(folder / "models"),
         clock=SystemClock(),

@@ -9,35 +9,16 @@ from atrous.core.errors import InvalidInputError
 
 MAX_SLUG_LENGTH = 64
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
-# First parts of paths that mean something else, here or at the stock server: a project or workspace of such a name
-# could never be called.
+# Parts of paths that mean something else, here or at the stock server: a project or workspace of such a name could
+# never be called.
 RESERVED_SLUGS = frozenset(
-    [
-        "_next",
-        "api",
-        "assets",
-        "build",
-        "clear_cache",
-        "device",
-        "docs",
-        "healthz",
-        "infer",
-        "inference_pipelines",
-        "info",
-        "initialise_webrtc_worker",
-        "logs",
-        "metrics",
-        "model",
-        "notebook",
-        "openapi.json",
-        "readiness",
-        "redoc",
-        "start",
-        "static",
-        "ui",
-        "webrtc",
-        "workflows",
-    ]
+    """
+    _next annotation-batches annotation-jobs annotations api assets auth-cli autolabel batches billing-usage-report
+    build clear_cache dataset dedicated deployments device docs getweights groups health healthz images infer inference
+    inference-stats inference_pipelines info initialise_webrtc_worker jobs logs metrics model model-evals models notebook
+    openapi.json ort platform projects query readiness redoc search start static stats transfers trash ui universe
+    upload usage vision-events webrtc workflows
+    """.split()
 )
 
 

@@ -15,6 +15,8 @@ from atrous.core.errors import AtrousError, TooManyRequestsError
 from atrous.server.redaction import mask_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi import FastAPI
     from starlette.requests import Request
 
@@ -22,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 # The clients try 503 again; this is how long others should wait.
 RETRY_AFTER_S = "1"
+KEPT_HEADERS = ("retry-after", "www-authenticate")
 # What the framework says of its own, made into sentences that help.
 PLAINER = {
     "Not Found": "this server has no such path; /docs lists what there is",
@@ -39,6 +42,17 @@ def add_error_handlers(app: FastAPI) -> None:
 def error_response(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     """A JSON object under a status, without keys."""
     return Response(mask_keys(orjson.dumps(content).decode()), status, headers, media_type="application/json")
+
+
+async def answer_error(
+    request: Request, error: AtrousError | RequestValidationError, shape: Callable[[int, str], dict[str, Any]]
+) -> Response:
+    """The reply that the handlers give, with a body of another shape made of its status and message."""
+    answer = _answer_atrous_error if isinstance(error, AtrousError) else _answer_validation_error
+    reply = await answer(request, error)
+    content = orjson.loads(bytes(reply.body))
+    headers = {name: value for name, value in reply.headers.items() if name in KEPT_HEADERS}
+    return error_response(reply.status_code, content | shape(reply.status_code, content["message"]), headers)
 
 
 async def _answer_atrous_error(_: Request, raised: Exception) -> Response:

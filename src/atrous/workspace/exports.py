@@ -81,6 +81,7 @@ def _list_files(ports: Ports, workspace: str, source: str) -> tuple[ClassMap, Se
             partial(_load_mask, partial(ports.blobs.get, one.mask_sha256)),
         )
         for one in ports.store.list_pictures(workspace, source)
+        if one.mask_sha256 is not None
     ]
 
 

@@ -61,7 +61,9 @@ class ImportTarget:
             self.flush()
 
     def count_changes(self, picture: Picture, mask_HW: NDArray[np.uint8]) -> int:
-        """Pixels in which a label differs from the one that is kept; all of them if the sizes differ."""
+        """Pixels in which a label differs from the one that is kept; all of them if there is none of this size."""
+        if picture.mask_sha256 is None:
+            return mask_HW.size
         # Pixels, not bytes: encoders change over the years.
         kept_HW = decode_grey_levels(self._ports.blobs.get(picture.mask_sha256))
         return int(np.count_nonzero(kept_HW != mask_HW)) if kept_HW.shape == mask_HW.shape else mask_HW.size

@@ -42,15 +42,16 @@ class ProjectInspection:
 
 
 def inspect_project(ports: Ports, workspace: str, slug: str) -> ProjectInspection:
-    """Check all pictures of a project against each other.
+    """Check all labelled pictures of a project against each other.
 
     Raises:
         NotFoundError: if there is no such project.
     """
     project = find_project(ports, workspace, slug)
     pictures = ports.store.list_pictures(workspace, slug)
-    facts = list(map_in_threads(partial(_describe, blobs=ports.blobs), pictures))
-    masks = {picture.image_sha256: picture.mask_sha256 for picture in pictures}
+    labelled = [(picture, picture.mask_sha256) for picture in pictures if picture.mask_sha256 is not None]
+    masks = {picture.image_sha256: mask_sha256 for picture, mask_sha256 in labelled}
+    facts = list(map_in_threads(partial(_describe, blobs=ports.blobs), labelled))
 
     def load(picture: PictureFacts) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         image_HWC = decode_picture(ports.blobs.get(picture.image_sha256))
@@ -60,10 +61,11 @@ def inspect_project(ports: Ports, workspace: str, slug: str) -> ProjectInspectio
     return ProjectInspection(project.class_map, Inspection(tuple(facts), tuple(findings), ()), load)
 
 
-def _describe(picture: Picture, blobs: Blobs) -> PictureFacts:
+def _describe(labelled: tuple[Picture, str], blobs: Blobs) -> PictureFacts:
+    picture, mask_sha256 = labelled
     class_pixels, look = picture.class_pixels, picture.look
     if not class_pixels:  # of an import that did not count them yet
-        counts = count_values(decode_grey_levels(blobs.get(picture.mask_sha256)), 256)
+        counts = count_values(decode_grey_levels(blobs.get(mask_sha256)), 256)
         class_pixels = keep_present(counts)
         grey_HW = cv2.cvtColor(decode_picture(blobs.get(picture.image_sha256)), cv2.COLOR_BGR2GRAY)
         look = compute_look(np.asarray(grey_HW, np.uint8))

@@ -67,7 +67,7 @@ def authenticate(ports: Ports, secret: str | None) -> Key:
             "or as api_key in the JSON body (`atrous key create` makes one)"
         )
     key = ports.store.find_key(_digest(secret))
-    if key is None or key.revoked is not None:
+    if key is None or (key.revoked is not None and key.revoked <= ports.clock.now()):
         raise UnauthorizedError("the API key is not valid here; `atrous key list` shows the valid ones")
     return key
 

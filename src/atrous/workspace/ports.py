@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from atrous.core.class_map import ClassMap
-    from atrous.workspace.records import Key, Model, Picture, Project, Training, TrainingState, Version
+    from atrous.datasets.splits import Split
+    from atrous.workspace.records import (
+        AnnotationJob,
+        HeldMask,
+        Job,
+        JobKind,
+        JobState,
+        Key,
+        Model,
+        ModelEvaluation,
+        Picture,
+        Project,
+        Training,
+        TrainingState,
+        Version,
+        Wish,
+    )
+    from atrous.workspace.search import Search
 
 
 class WorkspaceStore(Protocol):
@@ -45,41 +62,138 @@ class KeyStore(Protocol):
         """Mark a key as revoked; False if there is none of this id that is still valid."""
         ...
 
+    def rotate_key(self, workspace: str, key_id: str, digest: str, prefix: str, grace_until: datetime) -> bool:
+        """Give a key another secret; its last one stays valid for a while. False if there is no such valid key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PictureCounts:
+    """Pictures of a project.
+
+    Attributes:
+        splits: how many by split; splits without pictures are left out.
+        unlabelled: how many have no label.
+        classes: class id -> how many show it.
+    """
+
+    splits: dict[Split, int]
+    unlabelled: int
+    classes: dict[int, int]
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.splits.values())
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCounts:
+    """Pictures that came under one name; `created` is when the first of them did."""
+
+    name: str
+    pictures: int
+    unlabelled: int
+    created: datetime | None
+
 
 class ProjectStore(Protocol):
-    """Projects and their pictures."""
+    """Projects. Those in the trash are found only where it says so."""
 
     def add_project(self, project: Project) -> None:
-        """Keep a new project. Raises ConflictError if it exists."""
+        """Keep a new project. Raises ConflictError if it exists, also in the trash."""
         ...
 
     def find_project(self, workspace: str, slug: str) -> Project | None:
         """The project, or None."""
         ...
 
-    def list_projects(self, workspace: str) -> list[Project]:
-        """Oldest first."""
+    def list_projects(self, workspace: str, *, deleted: bool = False) -> list[Project]:
+        """Oldest first; those in the trash alone if asked for."""
+        ...
+
+    def set_project(self, project: Project) -> None:
+        """Replace all that is kept of a project, in the trash or not, but for its classes."""
         ...
 
     def set_class_map(self, workspace: str, slug: str, class_map: ClassMap) -> None:
         """Replace the project's class map."""
         ...
 
+    def extend_classes(self, workspace: str, slug: str, names: Sequence[str]) -> ClassMap:
+        """Add the names that the project lacks, at the end, and give all; callers at the same time see each other's.
+
+        Raises ConflictError if there would be too many.
+        """
+        ...
+
+    def remove_project(self, workspace: str, slug: str) -> None:
+        """Forget a project with its pictures, versions, trainings, models and evaluations, for good."""
+        ...
+
+
+class PictureStore(Protocol):
+    """Pictures of projects."""
+
     def add_pictures(self, workspace: str, project: str, pictures: Sequence[Picture]) -> int:
         """Keep pictures whose image is not in the project yet; give how many were new."""
         ...
 
     def update_pictures(self, workspace: str, project: str, pictures: Sequence[Picture]) -> None:
-        """Replace all that is kept of pictures that are in the project, found by their image, at once."""
+        """Replace all that is kept of pictures but their ids; they are found in the project by their image."""
+        ...
+
+    def remove_pictures(self, workspace: str, project: str, ids: Sequence[str]) -> int:
+        """Take pictures out of a project; give how many were there."""
         ...
 
     def list_pictures(self, workspace: str, project: str) -> list[Picture]:
         """In order of name, then of image hash."""
         ...
 
+    def find_picture(self, workspace: str, picture_id: str) -> tuple[Project, Picture] | None:
+        """A picture by its id, in whichever project of the workspace it is."""
+        ...
+
+    def find_image(self, workspace: str, project: str, image_sha256: str) -> Picture | None:
+        """A picture by its image."""
+        ...
+
+    def count_pictures(self, workspace: str, project: str) -> PictureCounts:
+        """How many there are, without looking at each."""
+        ...
+
+    def search_pictures(self, workspace: str, search: Search) -> tuple[list[tuple[Project, Picture]], int]:
+        """A page of what is searched for, and how many there are in all."""
+        ...
+
+    def list_batches(self, workspace: str, project: str) -> list[BatchCounts]:
+        """The named batches, oldest first."""
+        ...
+
+    def hold_mask(self, workspace: str, project: str, mask: HeldMask) -> None:
+        """Keep a mask until its picture comes; a newer one of the same name replaces it."""
+        ...
+
+    def take_mask(self, workspace: str, project: str, batch: str, stem: str) -> HeldMask | None:
+        """Give and forget a mask."""
+        ...
+
+    def list_held_masks(self, workspace: str, project: str) -> list[HeldMask]:
+        """Oldest first."""
+        ...
+
+    def add_annotation_job(self, job: AnnotationJob) -> None:
+        """Keep a new annotation job."""
+        ...
+
+    def list_annotation_jobs(self, workspace: str, project: str) -> list[AnnotationJob]:
+        """Oldest first."""
+        ...
+
 
 class VersionStore(Protocol):
-    """Versions, numbered from 1 in each project."""
+    """Versions, numbered from 1 in each project. Those in the trash are found only where it says so."""
 
     def add_version(self, make: Callable[[int], Version], workspace: str, project: str) -> Version:
         """Keep what `make` gives for the next free number; no number is given twice."""
@@ -89,24 +203,44 @@ class VersionStore(Protocol):
         """The version, or None."""
         ...
 
-    def list_versions(self, workspace: str, project: str) -> list[Version]:
-        """In order of number."""
+    def list_versions(self, workspace: str, project: str, *, deleted: bool = False) -> list[Version]:
+        """In order of number; those in the trash alone if asked for."""
+        ...
+
+    def set_version(self, version: Version) -> None:
+        """Replace all that is kept of a version, in the trash or not."""
+        ...
+
+    def remove_version(self, workspace: str, project: str, number: int) -> None:
+        """Forget a version with its trainings, models and evaluations, for good; its number is not given again."""
         ...
 
 
 class TrainingStore(Protocol):
-    """Trainings of versions."""
+    """Trainings of versions. Those in the trash are found only where it says so."""
 
     def add_training(self, training: Training) -> None:
         """Keep a new training."""
+        ...
+
+    def find_training(self, workspace: str, training_id: str) -> Training | None:
+        """The training, or None."""
         ...
 
     def set_training_state(self, training_id: str, state: TrainingState, error: str | None) -> None:
         """Record where a training stands."""
         ...
 
-    def list_trainings(self, workspace: str, project: str, version: int) -> list[Training]:
-        """Oldest first."""
+    def set_training(self, training: Training) -> None:
+        """Replace all that is kept of a training, in the trash or not."""
+        ...
+
+    def list_trainings(self, workspace: str, project: str, version: int, *, deleted: bool = False) -> list[Training]:
+        """Oldest first; those in the trash alone if asked for."""
+        ...
+
+    def remove_training(self, workspace: str, training_id: str) -> None:
+        """Forget a training with its models and their evaluations, for good."""
         ...
 
 
@@ -122,12 +256,99 @@ class ModelStore(Protocol):
         ...
 
     def list_models(self, workspace: str) -> list[Model]:
+        """Oldest first, without those whose training, version or project is in the trash."""
+        ...
+
+
+class EvaluationStore(Protocol):
+    """Evaluations of models."""
+
+    def add_evaluation(self, evaluation: ModelEvaluation) -> None:
+        """Keep a new evaluation."""
+        ...
+
+    def set_evaluation(self, evaluation: ModelEvaluation) -> None:
+        """Replace all that is kept of an evaluation."""
+        ...
+
+    def find_evaluation(self, workspace: str, evaluation_id: str) -> ModelEvaluation | None:
+        """The evaluation, or None."""
+        ...
+
+    def list_evaluations(self, workspace: str) -> list[ModelEvaluation]:
         """Oldest first."""
         ...
 
 
-class Store(WorkspaceStore, KeyStore, ProjectStore, VersionStore, TrainingStore, ModelStore, Protocol):
+class Store(
+    WorkspaceStore,
+    KeyStore,
+    ProjectStore,
+    PictureStore,
+    VersionStore,
+    TrainingStore,
+    ModelStore,
+    EvaluationStore,
+    Protocol,
+):
     """Everything that is a row."""
+
+
+class Queue(Protocol):
+    """Jobs, each held by one worker at a time.
+
+    A worker holds a job by a lease that it renews; once a lease has run out, any worker may take the job. A worker that
+    comes back later is told so by ConflictError, whatever it asks for.
+    """
+
+    def add_job(self, job: Job) -> None:
+        """Put a new job at the end."""
+        ...
+
+    def find_job(self, workspace: str, job_id: str) -> Job | None:
+        """The job, or None."""
+        ...
+
+    def list_jobs(
+        self, workspace: str | None = None, kind: JobKind | None = None, subject: str | None = None
+    ) -> list[Job]:
+        """Oldest first, those that are over included."""
+        ...
+
+    def claim_job(self, owner: str, kinds: Sequence[JobKind], now: datetime, until: datetime) -> Job | None:
+        """Take the oldest job that is queued or whose lease has run out, and count the attempt; None if none is."""
+        ...
+
+    def renew_lease(self, job_id: str, owner: str, until: datetime, progress: Mapping[str, Any] | None) -> Wish | None:
+        """Hold a job longer and tell how far it is; progress other than before starts the count of attempts again.
+
+        Gives what a person wants of the job. Raises ConflictError if somebody else holds it now.
+        """
+        ...
+
+    def release_job(self, job_id: str, owner: str) -> None:
+        """Put a job back, to be taken at once. Raises ConflictError if somebody else holds it now."""
+        ...
+
+    def end_job(
+        self,
+        job_id: str,
+        owner: str,
+        state: JobState,
+        now: datetime,
+        *,
+        result: Mapping[str, Any] | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Record how a job ended. Raises ConflictError if somebody else holds it now."""
+        ...
+
+    def ask_job(self, workspace: str, job_id: str, wish: Wish, now: datetime) -> Job | None:
+        """Say what is wanted of a job, and give it; one that nobody runs yet is cancelled at once.
+
+        None if there is no such job or it is over.
+        """
+        ...
 
 
 class Blobs(Protocol):
@@ -141,8 +362,24 @@ class Blobs(Protocol):
         """The bytes. Raises NotFoundError if there are none."""
         ...
 
+    def put_file(self, path: Path) -> str:
+        """Keep a file's bytes, however many, and give their sha256. Raises StorageError if the disk refuses."""
+        ...
+
     def path(self, sha256: str) -> Path:
         """A local file holding the bytes, to be read only. Raises NotFoundError if there is none."""
+        ...
+
+    def has(self, sha256: str) -> bool:
+        """Whether there are bytes of this hash."""
+        ...
+
+    def list(self) -> Iterator[str]:
+        """The sha256 of all that is kept, in no order."""
+        ...
+
+    def remove(self, sha256: str) -> None:
+        """Forget bytes, if there are any of this hash."""
         ...
 
 
@@ -174,3 +411,4 @@ class Ports:
     blobs: Blobs
     bundles: Bundles
     clock: Clock
+    queue: Queue

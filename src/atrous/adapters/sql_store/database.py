@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from atrous.core.errors import InvalidInputError, StorageError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD_REVISION = "0003"
+HEAD_REVISION = "0004"
 BUSY_TIMEOUT_S = 30
 WAL_RETRY_S = 0.02
 
@@ -61,6 +62,17 @@ def open_sqlite(path: Path) -> Engine:
 def utc(moment: datetime) -> datetime:
     """Give a stored time its zone back: SQLite keeps none."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def utc_or_none(moment: datetime | None) -> datetime | None:
+    """The same for a time that may not be."""
+    return utc(moment) if moment else None
+
+
+def insert_or_ignore(connection: Connection, table: Table, *unique: str) -> Any:
+    """An insert that leaves out rows whose values in these columns are there already."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table).on_conflict_do_nothing(index_elements=unique)
 
 
 def _prepare_connection(connection: Any, _record: Any) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, insert, or_, select, update
 
 from atrous.adapters.sql_store.database import SqlTable, utc
 from atrous.adapters.sql_store.tables import keys
@@ -36,8 +37,15 @@ class SqlKeys(SqlTable):
     def find_key(self, digest: str) -> Key | None:
         """The key of this hash, revoked ones included."""
         with self._read() as connection:
-            row = connection.execute(select(keys).where(keys.c.digest == digest)).one_or_none()
-        return _read_key(row) if row else None
+            either = or_(keys.c.digest == digest, keys.c.previous_digest == digest)
+            row = connection.execute(select(keys).where(either)).one_or_none()
+        if row is None:
+            return None
+        key = _read_key(row)
+        if row.digest == digest or key.revoked:
+            return key
+        # The secret before the last: valid for its grace alone.
+        return replace(key, revoked=utc(row.previous_until))
 
     def list_keys(self, workspace: str) -> list[Key]:
         """Oldest first, revoked ones included."""
@@ -51,6 +59,16 @@ class SqlKeys(SqlTable):
             update(keys)
             .where(keys.c.workspace == workspace, keys.c.id == key_id, keys.c.revoked.is_(None))
             .values(revoked=when)
+        )
+        with self._write() as connection:
+            return connection.execute(statement).rowcount == 1
+
+    def rotate_key(self, workspace: str, key_id: str, digest: str, prefix: str, grace_until: datetime) -> bool:
+        """Give a key another secret; its last one stays valid for a while. False if there is no such valid key."""
+        statement = (
+            update(keys)
+            .where(keys.c.workspace == workspace, keys.c.id == key_id, keys.c.revoked.is_(None))
+            .values(previous_digest=keys.c.digest, previous_until=grace_until, digest=digest, prefix=prefix)
         )
         with self._write() as connection:
             return connection.execute(statement).rowcount == 1

@@ -1,40 +1,42 @@
-"""Rows of projects and their pictures."""
+"""Rows of projects."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from atrous.adapters.sql_store.database import SqlTable, utc
-from atrous.adapters.sql_store.tables import pictures, projects
+from atrous.adapters.sql_store.database import SqlTable, utc, utc_or_none
+from atrous.adapters.sql_store.tables import (
+    annotation_jobs,
+    evaluations,
+    held_masks,
+    models,
+    picture_terms,
+    pictures,
+    projects,
+    trainings,
+    versions,
+)
 from atrous.core.class_map import ClassMap
-from atrous.core.errors import ConflictError, NotFoundError
-from atrous.core.sizes import Size
-from atrous.datasets.splits import Split, SplitRule
-from atrous.workspace.records import Picture, Project
+from atrous.core.errors import ConflictError, InvalidInputError, NotFoundError
+from atrous.workspace.records import Project
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 class SqlProjects(SqlTable):
-    """Projects and their pictures."""
+    """Projects. Those in the trash are found only where it says so."""
 
     def add_project(self, project: Project) -> None:
         """Keep a new project.
 
         Raises:
-            ConflictError: if it exists.
+            ConflictError: if it exists, also in the trash.
         """
-        row = {
-            "workspace": project.workspace,
-            "slug": project.slug,
-            "class_names": list(project.class_map.names),
-            "created": project.created,
-        }
+        row = _write_project(project) | {"class_names": list(project.class_map.names)}
         try:
             with self._write() as connection:
                 connection.execute(insert(projects).values(row))
@@ -45,13 +47,20 @@ class SqlProjects(SqlTable):
         """The project, or None."""
         with self._read() as connection:
             row = connection.execute(_select_project(workspace, slug)).one_or_none()
-        return _read_project(row) if row else None
+        return read_project(row) if row else None
 
-    def list_projects(self, workspace: str) -> list[Project]:
-        """Oldest first."""
+    def list_projects(self, workspace: str, *, deleted: bool = False) -> list[Project]:
+        """Oldest first; those in the trash alone if asked for."""
+        in_trash = projects.c.deleted.is_not(None) if deleted else projects.c.deleted.is_(None)
+        statement = select(projects).where(projects.c.workspace == workspace, in_trash).order_by(projects.c.id)
         with self._read() as connection:
-            rows = connection.execute(select(projects).where(projects.c.workspace == workspace).order_by(projects.c.id))
-            return [_read_project(row) for row in rows]
+            return [read_project(row) for row in connection.execute(statement)]
+
+    def set_project(self, project: Project) -> None:
+        """Replace all that is kept of a project, in the trash or not, but for its classes."""
+        place = projects.c.workspace == project.workspace, projects.c.slug == project.slug
+        with self._write() as connection:
+            connection.execute(update(projects).where(*place).values(_write_project(project)))
 
     def set_class_map(self, workspace: str, slug: str, class_map: ClassMap) -> None:
         """Replace the project's class map."""
@@ -62,92 +71,86 @@ class SqlProjects(SqlTable):
                 .values(class_names=list(class_map.names))
             )
 
-    def add_pictures(self, workspace: str, project: str, pictures: Sequence[Picture]) -> int:
-        """Keep pictures whose image is not in the project yet; give how many were new."""
-        if not pictures:
-            return 0
-        with self._write() as connection:
-            project_id = find_project_id(connection, workspace, project)
-            rows = [_write_picture(picture) | {"project_id": project_id} for picture in pictures]
-            return sum(connection.execute(_add_picture, row).rowcount for row in rows)
+    def extend_classes(self, workspace: str, slug: str, names: Sequence[str]) -> ClassMap:
+        """Add the names that the project lacks, at the end, and give all; callers at the same time see each other's.
 
-    def update_pictures(self, workspace: str, project: str, pictures: Sequence[Picture]) -> None:
-        """Replace all that is kept of pictures that are in the project, found by their image, at once."""
-        if not pictures:
-            return
+        Raises:
+            ConflictError: if there would be too many, or a name cannot be.
+            NotFoundError: if there is no such project.
+        """
         with self._write() as connection:
-            project_id = find_project_id(connection, workspace, project)
-            rows = [_write_picture(picture) | _key_of(project_id, picture) for picture in pictures]
-            connection.execute(_update_picture, rows)
+            statement = _select_project(workspace, slug).with_for_update()
+            row = connection.execute(statement).one_or_none()
+            if row is None:
+                raise missing_project(slug)
+            known = tuple(row.class_names)
+            try:
+                class_map = ClassMap((*known, *(name for name in dict.fromkeys(names) if name not in known)))
+            except InvalidInputError as error:
+                raise ConflictError(f"project {slug!r}: cannot take these classes too: {error}") from error
+            if class_map.names != known:
+                values = {"class_names": list(class_map.names)}
+                connection.execute(update(projects).where(projects.c.id == row.id).values(values))
+        return class_map
 
-    def list_pictures(self, workspace: str, project: str) -> list[Picture]:
-        """In order of name, then of image hash."""
-        with self._read() as connection:
-            project_id = find_project_id(connection, workspace, project)
-            rows = connection.execute(
-                select(pictures)
-                .where(pictures.c.project_id == project_id)
-                .order_by(pictures.c.name, pictures.c.image_sha256)
-            )
-            return [_read_picture(row) for row in rows]
+    def remove_project(self, workspace: str, slug: str) -> None:
+        """Forget a project with its pictures, versions, trainings, models and evaluations, for good."""
+        place = projects.c.workspace == workspace, projects.c.slug == slug
+        with self._write() as connection:
+            project_id = connection.scalar(select(projects.c.id).where(*place))
+            for table in (evaluations, models, trainings):
+                connection.execute(delete(table).where(table.c.workspace == workspace, table.c.project == slug))
+            for table in (picture_terms, held_masks, annotation_jobs, pictures, versions):
+                connection.execute(delete(table).where(table.c.project_id == project_id))
+            connection.execute(delete(projects).where(projects.c.id == project_id))
 
 
 def find_project_id(connection: Connection, workspace: str, slug: str) -> int:
-    """The row id of a project.
+    """The row id of a project that is not in the trash.
 
     Raises:
         NotFoundError: if there is no such project.
     """
     row = connection.execute(_select_project(workspace, slug)).one_or_none()
     if row is None:
-        raise NotFoundError(f"project {slug!r}: does not exist; `atrous import PATH --project {slug}` makes it")
+        raise missing_project(slug)
     return row.id
 
 
-def _select_project(workspace: str, slug: str) -> Any:
-    return select(projects).where(projects.c.workspace == workspace, projects.c.slug == slug)
+def missing_project(slug: str) -> NotFoundError:
+    """What to say where there is no such project."""
+    return NotFoundError(f"project {slug!r}: does not exist; `atrous import PATH --project {slug}` makes it")
 
 
-_add_picture = sqlite.insert(pictures).on_conflict_do_nothing()
-_update_picture = update(pictures).where(
-    pictures.c.project_id == bindparam("of_project"), pictures.c.image_sha256 == bindparam("of_image")
-)
-
-
-def _key_of(project_id: int, picture: Picture) -> dict[str, Any]:
-    return {"of_project": project_id, "of_image": picture.image_sha256}
-
-
-def _write_picture(picture: Picture) -> dict[str, Any]:
-    return {
-        "name": picture.name,
-        "image_sha256": picture.image_sha256,
-        "mask_sha256": picture.mask_sha256,
-        "split": picture.split.value,
-        "height": picture.size.height,
-        "width": picture.size.width,
-        "class_pixels": {str(class_id): pixels for class_id, pixels in picture.class_pixels.items()},
-        "look": picture.look,
-        "source_sha256": picture.source_sha256,
-        "pending": picture.pending.value if picture.pending else None,
-    }
-
-
-def _read_project(row: Row[Any]) -> Project:
+def read_project(row: Row[Any]) -> Project:
+    """The project of a row with all columns of its table."""
     return Project(
-        workspace=row.workspace, slug=row.slug, class_map=ClassMap(tuple(row.class_names)), created=utc(row.created)
-    )
-
-
-def _read_picture(row: Row[Any]) -> Picture:
-    return Picture(
+        workspace=row.workspace,
+        slug=row.slug,
+        class_map=ClassMap(tuple(row.class_names)),
+        created=utc(row.created),
         name=row.name,
-        image_sha256=row.image_sha256,
-        mask_sha256=row.mask_sha256,
-        split=Split(row.split),
-        size=Size(height=row.height, width=row.width),
-        class_pixels={int(class_id): pixels for class_id, pixels in row.class_pixels.items()},
-        look=row.look,
-        source_sha256=row.source_sha256,
-        pending=SplitRule(row.pending) if row.pending else None,
+        annotation=row.annotation,
+        license=row.license,
+        updated=utc_or_none(row.updated),
+        deleted=utc_or_none(row.deleted),
     )
+
+
+def _select_project(workspace: str, slug: str) -> Any:
+    return select(projects).where(
+        projects.c.workspace == workspace, projects.c.slug == slug, projects.c.deleted.is_(None)
+    )
+
+
+def _write_project(project: Project) -> dict[str, Any]:
+    return {
+        "workspace": project.workspace,
+        "slug": project.slug,
+        "created": project.created,
+        "name": project.name,
+        "annotation": project.annotation,
+        "license": project.license,
+        "updated": project.updated,
+        "deleted": project.deleted,
+    }

@@ -6,7 +6,9 @@ from sqlalchemy import (
     JSON,
     Column,
     DateTime,
+    Float,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -44,6 +46,8 @@ keys = Table(
     Column("revoked", DateTime(timezone=True)),
     Column("scope", String(16), nullable=False, server_default="admin"),
     Column("requests_per_minute", Integer),
+    Column("previous_digest", String(64), unique=True),
+    Column("previous_until", DateTime(timezone=True)),
 )
 
 projects = Table(
@@ -54,6 +58,12 @@ projects = Table(
     Column("slug", String(64), nullable=False),
     Column("class_names", JSON, nullable=False),
     Column("created", DateTime(timezone=True), nullable=False),
+    Column("name", String(256), nullable=False, server_default=text("''")),
+    Column("annotation", String(256), nullable=False, server_default=text("''")),
+    Column("license", String(256), nullable=False, server_default=text("''")),
+    Column("updated", DateTime(timezone=True)),
+    Column("deleted", DateTime(timezone=True)),
+    Column("last_version", Integer, nullable=False, server_default="0"),
     UniqueConstraint("workspace", "slug"),
 )
 
@@ -64,7 +74,7 @@ pictures = Table(
     Column("project_id", Integer, ForeignKey("projects.id"), nullable=False, index=True),
     Column("name", String, nullable=False),
     Column("image_sha256", String(64), nullable=False),
-    Column("mask_sha256", String(64), nullable=False),
+    Column("mask_sha256", String(64)),
     Column("split", String(8), nullable=False),
     Column("height", Integer, nullable=False),
     Column("width", Integer, nullable=False),
@@ -72,7 +82,52 @@ pictures = Table(
     Column("look", LargeBinary, nullable=False, server_default=text("''")),
     Column("source_sha256", String(64), nullable=False, server_default=text("''")),
     Column("pending", String(16)),
+    Column("public_id", String(32), nullable=False, unique=True),
+    Column("batch", String(256), nullable=False, server_default=text("''")),
+    Column("annotation_job", String(32), nullable=False, server_default=text("''")),
+    Column("tags", JSON, nullable=False, server_default="[]"),
+    Column("metadata", JSON, nullable=False, server_default="{}"),
+    Column("created", DateTime(timezone=True)),
     UniqueConstraint("project_id", "image_sha256"),
+    Index("ix_pictures_project_split", "project_id", "split", "mask_sha256"),
+    Index("ix_pictures_project_name", "project_id", "name"),
+    Index("ix_pictures_project_batch", "project_id", "batch"),
+    Index("ix_pictures_project_created", "project_id", "created"),
+)
+
+# What pictures are searched by, one row each: `kind` is tag, class (its id as text) or metadata (`name=value`).
+picture_terms = Table(
+    "picture_terms",
+    metadata,
+    Column("project_id", Integer, ForeignKey("projects.id"), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("term", String(512), primary_key=True),
+    Column("picture_id", Integer, ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+held_masks = Table(
+    "held_masks",
+    metadata,
+    Column("project_id", Integer, ForeignKey("projects.id"), primary_key=True),
+    Column("batch", String(256), primary_key=True),
+    Column("stem", String(512), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
+)
+
+annotation_jobs = Table(
+    "annotation_jobs",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("project_id", Integer, ForeignKey("projects.id"), nullable=False, index=True),
+    Column("name", String(256), nullable=False),
+    Column("batch", String(256), nullable=False),
+    Column("pictures", Integer, nullable=False),
+    Column("labeler", String(256), nullable=False),
+    Column("reviewer", String(256), nullable=False),
+    Column("instructions", String, nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
 )
 
 versions = Table(
@@ -86,6 +141,13 @@ versions = Table(
     Column("preprocessing", JSON, nullable=False),
     Column("pictures", JSON, nullable=False),
     Column("created", DateTime(timezone=True), nullable=False),
+    Column("name", String(256), nullable=False, server_default=text("''")),
+    Column("state", String(16), nullable=False, server_default="ready"),
+    Column("settings", JSON, nullable=False, server_default="{}"),
+    Column("source_sha256", String(64), nullable=False, server_default=text("''")),
+    Column("progress", Float, nullable=False, server_default="1"),
+    Column("error", String),
+    Column("deleted", DateTime(timezone=True)),
     UniqueConstraint("project_id", "number"),
 )
 
@@ -99,6 +161,51 @@ trainings = Table(
     Column("version", Integer, nullable=False),
     Column("recipe", JSON, nullable=False),
     Column("state", String(16), nullable=False),
+    Column("error", String),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("model_type", String(64), nullable=False, server_default=text("''")),
+    Column("started", DateTime(timezone=True)),
+    Column("ended", DateTime(timezone=True)),
+    Column("epochs", JSON, nullable=False, server_default="[]"),
+    Column("deleted", DateTime(timezone=True)),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("workspace", String(64), ForeignKey("workspaces.slug"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("subject", String(256), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("wish", String(16)),
+    Column("owner", String(64), nullable=False),
+    Column("leased_until", DateTime(timezone=True)),
+    Column("attempts", Integer, nullable=False),
+    Column("progress", JSON, nullable=False),
+    Column("result", JSON, nullable=False),
+    Column("error", String),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("started", DateTime(timezone=True)),
+    Column("ended", DateTime(timezone=True)),
+    Index("ix_jobs_state", "state", "seq"),
+    Index("ix_jobs_subject", "workspace", "kind", "subject"),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("workspace", String(64), ForeignKey("workspaces.slug"), nullable=False, index=True),
+    Column("project", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("model", String(128), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("summary", JSON, nullable=False),
+    Column("details_sha256", String(64), nullable=False),
     Column("error", String),
     Column("created", DateTime(timezone=True), nullable=False),
 )
