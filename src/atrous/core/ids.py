@@ -12,13 +12,63 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 # Parts of paths that mean something else, here or at the stock server: a project or workspace of such a name could
 # never be called.
 RESERVED_SLUGS = frozenset(
-    """
-    _next annotation-batches annotation-jobs annotations api assets auth-cli autolabel batches billing-usage-report
-    build clear_cache dataset dedicated deployments device docs getweights groups health healthz images infer inference
-    inference-stats inference_pipelines info initialise_webrtc_worker jobs logs metrics model model-evals models notebook
-    openapi.json ort platform projects query readiness redoc search start static stats transfers trash ui universe
-    upload usage vision-events webrtc workflows
-    """.split()
+    [
+        "_next",
+        "annotation-batches",
+        "annotation-jobs",
+        "annotations",
+        "api",
+        "assets",
+        "auth-cli",
+        "autolabel",
+        "batches",
+        "billing-usage-report",
+        "build",
+        "clear_cache",
+        "dataset",
+        "dedicated",
+        "deployments",
+        "device",
+        "docs",
+        "getweights",
+        "groups",
+        "health",
+        "healthz",
+        "images",
+        "infer",
+        "inference",
+        "inference-stats",
+        "inference_pipelines",
+        "info",
+        "initialise_webrtc_worker",
+        "jobs",
+        "logs",
+        "metrics",
+        "model",
+        "model-evals",
+        "models",
+        "notebook",
+        "openapi.json",
+        "ort",
+        "platform",
+        "projects",
+        "query",
+        "readiness",
+        "redoc",
+        "search",
+        "start",
+        "static",
+        "stats",
+        "transfers",
+        "trash",
+        "ui",
+        "universe",
+        "upload",
+        "usage",
+        "vision-events",
+        "webrtc",
+        "workflows",
+    ]
 )
 
 

@@ -177,14 +177,15 @@ def _create_tables() -> None:
 
 
 def _index_classes() -> None:
-    columns: Any = sa.column("id", sa.Integer), sa.column("project_id", sa.Integer), sa.column("class_pixels", sa.JSON)
-    pictures = sa.table("pictures", *columns)
+    class_pixels: Any = sa.column("class_pixels", sa.JSON)
+    pictures = sa.table("pictures", sa.column("id", sa.Integer), sa.column("project_id", sa.Integer), class_pixels)
     terms = sa.table("picture_terms", *(sa.column(name) for name in ("project_id", "kind", "term", "picture_id")))
     connection = op.get_bind()
-    rows: Any = [
+    found: Any = connection.execute(sa.select(pictures))
+    rows: list[dict[str, Any]] = [
         {"project_id": row.project_id, "kind": "class", "term": class_id, "picture_id": row.id}
-        for row in connection.execute(sa.select(pictures))
-        for class_id in (row.class_pixels or {})
+        for row in found
+        for class_id in row.class_pixels or {}
     ]
     if rows:
         connection.execute(sa.insert(terms), rows)
