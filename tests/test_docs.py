@@ -18,14 +18,29 @@ from atrous.bundle.layout import MANIFEST, REQUIRED_FILES
 from atrous.bundle.manifest import Manifest
 from atrous.cli.main import app
 from atrous.core.errors import AtrousError
+from atrous.datasets.augmentation.steps import AUGMENTATIONS
 from atrous.datasets.exports import EXPORTS
 from atrous.datasets.findings import WARNINGS, Finding, Kind
 from atrous.datasets.fixes import Fix
 from atrous.datasets.formats import FORMATS
+from atrous.datasets.version_settings import (
+    CONTRAST_TYPES,
+    PREPROCESSING_KEYS,
+    RESIZE_FORMATS,
+    ContrastStep,
+    CropStep,
+    Outputs,
+    Percent,
+    Resize,
+    TileStep,
+)
 from atrous.server.routes import ROUTES
 from atrous.server.settings import OPTIONS, Settings
 from atrous.training.recipe import Recipe
+from atrous.worker.jobs import JOBS
 from atrous.workspace.import_report import ImportReport
+from atrous.workspace.records import Scope
+from atrous.workspace.roboql import FIELDS, ORDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +50,15 @@ DOCS = ROOT / "docs"
 CLI_PAGE = DOCS / "reference" / "cli.md"
 FORMATS_PAGE = DOCS / "reference" / "dataset-formats.md"
 FINDINGS_PAGE = DOCS / "reference" / "findings.md"
+SETTINGS_PAGE = DOCS / "reference" / "version-settings.md"
+PREPROCESSING_STEPS: dict[str, type[Any]] = {
+    "resize": Resize,
+    "static-crop": CropStep,
+    "tile": TileStep,
+    "contrast": ContrastStep,
+    "filter-null": Percent,
+    "random-sample": Percent,
+}
 EXPORT_CELLS = 3  # of a row: the format, its layout, what it cannot say
 MARKER = "<!-- What follows is written by `python -m tests.test_docs`. -->"
 WIDTH = 100
@@ -53,6 +77,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 # What a path of this repository starts with; anything else in code may be a path of the reader's.
 PATH = re.compile(r"^(?:\./)?((?:src|docs|tests|examples|scripts|benchmarks)/[\w./*-]*|\.ci/run|\.importlinter)$")
 COMMAND_END = re.compile(r"^(?:[|&;)]+|\d*[<>].*)$")
+METHODS = ("`GET ", "`POST ", "`PUT ", "`PATCH ", "`DELETE ")
 # Set beside the recipe's other choices, but by no option.
 WITHOUT_OPTION = {"warmup_share", "poly_power"}
 
@@ -129,7 +154,7 @@ def test_every_route_is_listed() -> None:
     routes = [route for router in ROUTES for route in router.routes if getattr(route, "include_in_schema", True)]
     served = {f"`{method} {route.path}`" for route in routes for method in route.methods}
     assert served <= listed
-    assert {row for row in listed if row.startswith(("`GET ", "`POST "))} == served
+    assert {row for row in listed if row.startswith(METHODS)} == served
 
 
 def test_every_format_is_described() -> None:
@@ -182,6 +207,35 @@ def test_every_choice_of_a_training_is_described_with_its_default() -> None:
     for name in WITHOUT_OPTION:
         defaults.pop(f"--{name.replace('_', '-')}")
     assert {option: value for option, value in told.items() if option.startswith("--")} == defaults
+
+
+def test_every_setting_of_a_version_is_described_with_its_limits() -> None:
+    told = {row[0]: row[1] for row in read_rows(SETTINGS_PAGE)}
+    for name in PREPROCESSING_KEYS:
+        assert f"`{name}`" in told, name
+    for name, step in (PREPROCESSING_STEPS | AUGMENTATIONS | {"image": Outputs}).items():
+        assert told[f"`{name}`"] == write_fields(step), name
+
+
+def test_every_word_for_a_resize_or_contrast_is_described() -> None:
+    told = {row[0] for row in read_rows(SETTINGS_PAGE)}
+    assert not [word for word in (*RESIZE_FORMATS, *CONTRAST_TYPES) if f"`{word}`" not in told]
+
+
+def test_every_field_and_order_of_a_search_is_described() -> None:
+    told = {word for row in read_rows(DOCS / "how-to" / "search.md") for word in INLINE_CODE.findall(row[0])}
+    assert {word.partition(":")[0] for word in told} >= FIELDS.keys()
+    assert {f"sort:{word}" for word in ORDERS} <= told
+
+
+def test_every_kind_of_job_is_described() -> None:
+    told = {row[0] for row in read_rows(DOCS / "how-to" / "run-workers.md")}
+    assert not [kind for kind in JOBS if f"`{kind}`" not in told]
+
+
+def test_every_scope_is_described() -> None:
+    told = {row[0] for row in read_rows(DOCS / "how-to" / "manage-keys.md")}
+    assert not [scope for scope in Scope if f"`{scope}`" not in told]
 
 
 def test_json_examples_are_json() -> None:
@@ -308,6 +362,19 @@ def find_code_words(page: Path) -> list[str]:
     text = page.read_text(encoding="utf-8")
     code = [block for _, block in FENCE.findall(text)] + INLINE_CODE.findall(FENCE.sub("", text))
     return [word for part in code for word in part.split()]
+
+
+def write_fields(step: type[Any]) -> str:
+    """The fields of a step of a version's settings with their limits, as the table of settings has them."""
+    return ", ".join(_write_field(field) for field in dataclasses.fields(step))
+
+
+def _write_field(field: dataclasses.Field[Any]) -> str:
+    name = field.metadata["key"] or field.name
+    limits = getattr(field.metadata["read"], "keywords", {})
+    if "least" in limits:
+        return f"`{name}` {limits['least']:g} to {limits['most']:g}"
+    return f"`{name}` {'one of the words below' if limits else 'true or false'}"
 
 
 def read_rows(page: Path) -> list[list[str]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.adapters.full_disk import run_on_full_disk
 from tests.fakes.ports import FakeBundles
+from tests.fakes.s3 import make_bucket_url, s3_client
 
+from atrous.adapters.bucket import open_bucket
+from atrous.adapters.bucket_bundles import BucketBundles
 from atrous.adapters.disk_bundles import DiskBundles
 from atrous.core.errors import NotFoundError, StorageError
 
@@ -30,7 +34,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
-@pytest.fixture(params=[DiskBundles, FakeBundles])
+def open_bucket_bundles(folder: Path, url: str | None = None) -> Bundles:
+    return BucketBundles(open_bucket(url or make_bucket_url("some/place")), DiskBundles(folder), folder / ".scratch")
+
+
+@pytest.fixture(params=[DiskBundles, FakeBundles, open_bucket_bundles])
 def bundles(request: pytest.FixtureRequest, folder: Path) -> Bundles:
     return request.param(folder)
 
@@ -103,3 +111,44 @@ def test_a_full_disk_leaves_the_model_that_was_there(folder: Path, tmp_path: Pat
     DiskBundles(folder).publish(make_folder(tmp_path / "old", b"old"), "acme", "road-1-a")
     run_on_full_disk(PUBLISH, folder, make_folder(tmp_path / "new", bytes(300_000)))
     assert (folder / "acme" / "road-1-a" / "weights.onnx").read_bytes() == b"old"
+
+
+def test_all_that_is_published_is_listed_until_it_is_removed(bundles: Bundles, tmp_path: Path) -> None:
+    assert list(bundles.list()) == []
+    made = make_folder(tmp_path / "made")
+    places = {("acme", "road-1-a"), ("acme", "road-1-b"), ("other", "road-1-a")}
+    for place in places:
+        bundles.publish(made, *place)
+    assert set(bundles.list()) == places
+    bundles.remove("acme", "road-1-a")
+    bundles.remove("acme", "road-1-a")
+    assert set(bundles.list()) == places - {("acme", "road-1-a")}
+    with pytest.raises(NotFoundError):
+        bundles.locate("acme", "road-1-a")
+
+
+def test_a_model_is_as_old_as_its_publishing(bundles: Bundles, tmp_path: Path) -> None:
+    bundles.publish(make_folder(tmp_path / "made"), "acme", "road-1-a")
+    now = datetime.now(UTC)
+    age = bundles.find_age("acme", "road-1-a", now)
+    assert age is not None
+    assert abs(age) < timedelta(minutes=1)
+    assert bundles.find_age("acme", "road-1-b", now) is None
+
+
+def test_a_machine_fetches_a_model_that_another_has_published(tmp_path: Path) -> None:
+    url = make_bucket_url()
+    made = make_folder(tmp_path / "made")
+    open_bucket_bundles(tmp_path / "one", url).publish(made, "acme", "road-1-a")
+    other = open_bucket_bundles(tmp_path / "two", url)
+    found = other.locate("acme", "road-1-a")
+    assert read_files(found) == read_files(made)
+    s3_client().delete_object(Bucket=url.split("/")[2], Key="models/acme/road-1-a.zip")
+    assert other.locate("acme", "road-1-a") == found
+
+
+def test_a_model_that_was_altered_in_the_bucket_is_refused(tmp_path: Path) -> None:
+    url = make_bucket_url()
+    s3_client().put_object(Bucket=url.split("/")[2], Key="models/acme/road-1-a.zip", Body=b"no archive")
+    with pytest.raises(StorageError, match="acme/road-1-a: was altered"):
+        open_bucket_bundles(tmp_path / "two", url).locate("acme", "road-1-a")

@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from atrous.adapters.home import open_home
 from atrous.adapters.sql_store import open_sqlite_store
-from atrous.adapters.sql_store.database import HEAD_REVISION, MIGRATIONS, open_sqlite
+from atrous.adapters.sql_store.migrating import HEAD_REVISION, MIGRATIONS
+from atrous.adapters.sql_store.sqlite_engine import open_sqlite
 from atrous.adapters.sql_store.tables import metadata
 from atrous.core.errors import InvalidInputError, StorageError
 from atrous.workspace.records import Scope

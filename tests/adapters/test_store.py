@@ -24,7 +24,8 @@ from tests.adapters.rows import (
     sha256,
     version_maker,
 )
-from tests.fakes.ports import open_new_store
+from tests.fakes.ports import open_new_sqlite
+from tests.fakes.postgres import open_postgres_for_test
 
 from atrous.adapters.sql_store import open_sqlite_store
 from atrous.core.class_map import ClassMap
@@ -41,10 +42,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store with the workspaces `acme` and `other`."""
-    opened = open_new_store(tmp_path)
+    opened = open_new_sqlite(tmp_path) if request.param == "sqlite" else open_postgres_for_test()
     opened.add_workspace("acme")
     opened.add_workspace("other")
     yield opened
@@ -258,11 +259,11 @@ def test_trainings_of_a_version_are_listed_oldest_first(store: Store) -> None:
 def test_the_state_of_one_training_changes(store: Store) -> None:
     for training_id in ("t1", "t2"):
         store.add_training(make_training(training_id))
-    store.set_training_state("t1", TrainingState.FAILED, "the disk is full")
+    store.set_training(make_training("t1", state=TrainingState.FAILED, error="the disk is full"))
     first, second = store.list_trainings("acme", "road", 1)
     assert (first.state, first.error) == (TrainingState.FAILED, "the disk is full")
     assert (second.state, second.error) == (TrainingState.RUNNING, None)
-    store.set_training_state("t1", TrainingState.DONE, None)
+    store.set_training(make_training("t1", state=TrainingState.DONE))
     assert store.list_trainings("acme", "road", 1)[0] == make_training("t1", state=TrainingState.DONE)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from atrous.bundle.contrast import Contrast
 from atrous.bundle.inference_config import read_inference_config, write_inference_config
 from atrous.bundle.preprocessing import Fit, Preprocessing
-from atrous.bundle.regions import StaticCrop
+from atrous.bundle.regions import StaticCrop, Tiles
 from atrous.core.errors import InvalidBundleError
 from atrous.core.sizes import Size
 
@@ -29,6 +29,7 @@ preprocessings = st.builds(
     crop=st.none() | crops,
     grayscale=st.booleans(),
     contrast=st.none() | st.sampled_from(list(Contrast)),
+    tiles=st.none() | st.builds(Tiles, rows=st.integers(1, 16), columns=st.integers(1, 16)),
 )
 
 ABSENT = object()
@@ -117,6 +118,9 @@ def test_a_setting_that_would_change_pixels_unseen_is_refused_by_name(path: str,
         ("image_pre_processing.contrast", {"enabled": True}),
         ("image_pre_processing.contrast", {"enabled": True, "type": ["Gamma"]}),
         ("image_pre_processing.grayscale", True),
+        ("image_pre_processing.tile", {"enabled": True, "rows": 2}),
+        ("image_pre_processing.tile", {"enabled": True, "rows": 2, "columns": 0}),
+        ("image_pre_processing.tile", {"enabled": True, "rows": 2, "columns": 2.5}),
     ],
 )
 def test_a_damaged_file_is_refused_by_name(path: str, value: Any) -> None:
@@ -151,6 +155,11 @@ def test_every_step_is_written_as_the_stock_runtime_reads_it() -> None:
         "contrast": {"enabled": True, "type": "Adaptive Equalization"},
         "grayscale": {"enabled": True},
     }
+
+
+def test_tiles_have_a_word_that_the_stock_runtime_passes_over() -> None:
+    config = write_inference_config(Preprocessing(Size(height=384, width=512), tiles=Tiles(rows=2, columns=3)))
+    assert config["image_pre_processing"]["tile"] == {"enabled": True, "rows": 2, "columns": 3}
 
 
 @pytest.mark.parametrize(

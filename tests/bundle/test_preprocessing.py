@@ -21,7 +21,7 @@ from atrous.bundle.preprocessing import (
     place_picture,
     skip_steps,
 )
-from atrous.bundle.regions import Region, StaticCrop
+from atrous.bundle.regions import Region, StaticCrop, Tiles
 from atrous.core.class_map import VOID_ID
 from atrous.core.sizes import Size
 
@@ -212,13 +212,19 @@ def test_steps_come_in_their_order(contrast: Contrast) -> None:
 @pytest.mark.parametrize("step", list(Step))
 def test_a_skipped_step_is_the_only_one_left_out(step: Step) -> None:
     every_step = Preprocessing(
-        CANVAS, Fit.CENTER_CROP, crop=StaticCrop(0, 0, 50, 50), grayscale=True, contrast=Contrast.STRETCHING
+        CANVAS,
+        Fit.CENTER_CROP,
+        crop=StaticCrop(0, 0, 50, 50),
+        grayscale=True,
+        contrast=Contrast.STRETCHING,
+        tiles=Tiles(rows=2, columns=2),
     )
     without = {
         Step.AUTO_ORIENT: {"auto_orient": False},
         Step.STATIC_CROP: {"crop": None},
         Step.GRAYSCALE: {"grayscale": False},
         Step.CONTRAST: {"contrast": None},
+        Step.TILE: {"tiles": None},
     }[step]
     assert skip_steps(every_step, {step}) == replace(every_step, **without)
     assert skip_steps(every_step, set()) == every_step

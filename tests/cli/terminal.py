@@ -52,7 +52,8 @@ class Said:
 
 def environment(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ATROUS_")}
-    return kept | {"ATROUS_HOME": str(home), "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
+    # Nearly no test has jobs; a worker beside each server would take as long to start as the server.
+    return kept | {"ATROUS_HOME": str(home), "ATROUS_WORKER": "off", "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
 
 
 def run_process(home: Path, *arguments: str, **options: Any) -> Said:

@@ -81,3 +81,26 @@ def test_a_name_that_cannot_be_makes_no_key(atrous: Callable[..., Said], home: P
     said = atrous("key", "create", "--name", name)
     assert (said.code, said.out) == (2, "")
     assert open_home(home).store.list_keys("main") == []
+
+
+def test_a_rotated_key_has_another_secret_and_a_grace_for_the_last(atrous: Callable[..., Said], home: Path) -> None:
+    old = atrous("key", "create").last_line
+    (key,) = open_home(home).store.list_keys("main")
+    said = atrous("key", "rotate", key.id, "--grace", 5)
+    assert (said.code, said.last_line != old) == (0, True)
+    assert SECRET.match(said.last_line)
+    assert "5 minutes" in said.err
+    assert {authenticate(open_home(home), secret).id for secret in (old, said.last_line)} == {key.id}
+    assert atrous("key", "rotate", key.id).code == 0
+    with pytest.raises(UnauthorizedError):
+        authenticate(open_home(home), old)
+    (key,) = open_home(home).store.list_keys("main")
+    assert atrous("key", "list").out.count(f"{key.rotated:%Y-%m-%d}") == 2
+
+
+@pytest.mark.parametrize(("options", "code"), [(("none",), 3), (("none", "--grace", -1), 2), ((), 2)])
+def test_a_rotation_that_cannot_be_gives_no_secret(
+    atrous: Callable[..., Said], options: tuple[object, ...], code: int
+) -> None:
+    said = atrous("key", "rotate", *options)
+    assert (said.code, said.out) == (code, "")

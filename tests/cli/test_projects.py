@@ -49,6 +49,21 @@ def test_a_format_may_be_named(atrous: Callable[..., Said], home: Path, tmp_path
     assert len(open_home(home).store.list_pictures("main", "road")) == 5
 
 
+def test_a_project_is_made_deleted_and_restored(atrous: Callable[..., Said], home: Path) -> None:
+    made = atrous("project", "create", "Street Scenes", "--license", "MIT")
+    assert (made.code, made.out) == (0, "street-scenes\n")
+    deleted = atrous("project", "delete", "street-scenes")
+    assert deleted.code == 0
+    assert "30 days" in deleted.err
+    assert "street-scenes" not in atrous("project", "list").out
+    assert "street-scenes" in atrous("project", "list", "--trash").out
+    assert atrous("project", "delete", "street-scenes").code == 3
+    assert atrous("project", "restore", "street-scenes").code == 0
+    (project,) = open_home(home).store.list_projects("main")
+    assert (project.slug, project.name, project.license) == ("street-scenes", "Street Scenes", "MIT")
+    assert atrous("project", "restore", "street-scenes").code == 3
+
+
 def test_importing_again_adds_nothing(atrous: Callable[..., Said], dataset: Path) -> None:
     atrous("import", dataset, "--project", "road")
     again = atrous("import", dataset, "--project", "road")

@@ -22,10 +22,13 @@ def test_the_largest_class_map_leaves_the_void_id_free() -> None:
     assert BACKGROUND_ID != VOID_ID
 
 
-@pytest.mark.parametrize("count", [1, MAX_CLASSES + 1])
-def test_fewer_than_two_classes_and_more_than_255_are_refused(count: int) -> None:
-    with pytest.raises(InvalidInputError, match=str(count)):
-        ClassMap(make_names(count))
+def test_background_may_stand_alone() -> None:
+    assert ClassMap((BACKGROUND,)).as_json() == {"0": BACKGROUND}
+
+
+def test_more_than_255_classes_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match=str(MAX_CLASSES + 1)):
+        ClassMap(make_names(MAX_CLASSES + 1))
 
 
 @pytest.mark.parametrize("names", [(), ("road", "sign"), ("Background", "road"), ("road", BACKGROUND)])

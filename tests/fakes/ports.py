@@ -1,8 +1,12 @@
-"""Ports below a folder of the test: the real store, and twins of what else the rules touch."""
+"""Ports below a folder of the test: the real store, and twins of what else the rules touch.
+
+The store is SQLite's, or PostgreSQL's where the variable ATROUS_TEST_STORE is `postgres`.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -11,10 +15,11 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING
 
 from atrous.adapters.sql_store import SqlStore, open_sqlite_store
-from atrous.adapters.sql_store.database import open_sqlite
+from atrous.adapters.sql_store.sqlite_engine import open_sqlite
 from atrous.core.errors import NotFoundError
 from atrous.workspace.ports import Ports
 from atrous.workspace.records import Training, TrainingState
+from tests.fakes.postgres import open_postgres_for_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +35,12 @@ class FakeBlobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._bytes: dict[str, bytes] = {}
+        self.put_at: dict[str, datetime] = {}
 
     def put(self, data: bytes) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
         self._bytes[sha256] = data
+        self.put_at[sha256] = datetime.now(UTC)
         return sha256
 
     def get(self, sha256: str) -> bytes:
@@ -44,11 +51,17 @@ class FakeBlobs:
     def put_file(self, path: Path) -> str:
         return self.put(path.read_bytes())
 
+    def verify(self, sha256: str) -> bool:
+        return hashlib.sha256(self.get(sha256)).hexdigest() == sha256
+
     def has(self, sha256: str) -> bool:
         return sha256 in self._bytes
 
     def list(self) -> Iterator[str]:
         return iter(list(self._bytes))
+
+    def find_age(self, sha256: str, now: datetime) -> timedelta | None:
+        return now - self.put_at[sha256] if sha256 in self._bytes else None
 
     def remove(self, sha256: str) -> None:
         self._bytes.pop(sha256, None)
@@ -58,7 +71,9 @@ class FakeBlobs:
         path = self._folder / sha256
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+            draft = Path(mkdtemp(dir=self._folder), sha256)
+            draft.write_bytes(data)
+            draft.replace(path)
         return path
 
 
@@ -78,6 +93,16 @@ class FakeBundles:
         if not target.is_dir():
             raise NotFoundError(f"model {workspace}/{slug}: its folder is gone")
         return target
+
+    def list(self) -> Iterator[tuple[str, str]]:
+        return ((path.parent.name, path.name) for path in self._folder.glob("*/*"))
+
+    def find_age(self, workspace: str, slug: str, now: datetime) -> timedelta | None:
+        target = self._folder / workspace / slug
+        return now - datetime.fromtimestamp(target.stat().st_mtime, UTC) if target.is_dir() else None
+
+    def remove(self, workspace: str, slug: str) -> None:
+        shutil.rmtree(self._folder / workspace / slug, ignore_errors=True)
 
 
 class FakeClock:
@@ -101,7 +126,14 @@ def _empty_database() -> bytes:
 
 
 def open_new_store(folder: Path) -> SqlStore:
-    """The real store, empty, in a file of its own below the folder."""
+    """The real store, empty: a file of its own below the folder, or a database of its own."""
+    if os.environ.get("ATROUS_TEST_STORE") == "postgres":
+        return open_postgres_for_test()
+    return open_new_sqlite(folder)
+
+
+def open_new_sqlite(folder: Path) -> SqlStore:
+    """The same in a file, whatever the variable says."""
     folder.mkdir(parents=True, exist_ok=True)
     path = Path(mkdtemp(dir=folder), "atrous.db")
     path.write_bytes(_empty_database())

@@ -10,8 +10,8 @@ from tests.fakes.bundles import CLASS_NAMES, make_bundle, rename_classes
 
 from atrous.bundle.contrast import Contrast
 from atrous.bundle.layout import WEIGHTS_ONNX
-from atrous.bundle.preprocessing import Fit, Step
-from atrous.bundle.regions import StaticCrop
+from atrous.bundle.preprocessing import TILE_STEPS, Fit, Step
+from atrous.bundle.regions import StaticCrop, Tiles
 from atrous.core.errors import InvalidBundleError
 from atrous.core.sizes import Size
 from atrous.evaluation.evaluate import evaluate
@@ -182,3 +182,30 @@ def test_a_network_with_other_classes_than_the_bundle_names_is_refused(tmp_path:
     rename_classes(folder, names)
     with pytest.raises(InvalidBundleError, match=f"{len(names)} classes"):
         load_engine(folder).predict(noise(8, 8, 0))
+
+
+def test_tiles_are_predicted_one_by_one_and_put_together(tmp_path: Path) -> None:
+    steps = {"crop": StaticCrop(0, 0, 50, 100), "contrast": Contrast.STRETCHING}
+    engine = load_engine(make_bundle(tmp_path / "tiled", **steps, tiles=Tiles(rows=2, columns=3)))
+    alone = load_engine(make_bundle(tmp_path / "alone", contrast=Contrast.STRETCHING))
+    image_HWC = noise(50, 141, 1)
+    prediction = engine.predict(image_HWC)
+    for top, bottom in ((0, 25), (25, 50)):
+        for left, right in ((0, 23), (23, 46), (46, 70)):
+            expected = alone.predict(image_HWC[top:bottom, left:right])
+            np.testing.assert_array_equal(prediction.mask_HW[top:bottom, left:right], expected.mask_HW)
+            np.testing.assert_array_equal(prediction.confidence_HW[top:bottom, left:right], expected.confidence_HW)
+    assert not prediction.mask_HW[:, 70:].any()
+    assert not prediction.confidence_HW[:, 70:].any()
+
+
+def test_a_tile_of_a_version_is_predicted_as_the_same_part_of_its_picture(tmp_path: Path) -> None:
+    engine = load_engine(make_bundle(tmp_path / "tiled", tiles=Tiles(rows=2, columns=2)))
+    image_HWC = noise(40, 60, 2)
+    whole, part = engine.predict(image_HWC), engine.predict(image_HWC[20:, :30], TILE_STEPS)
+    np.testing.assert_array_equal(whole.mask_HW[20:, :30], part.mask_HW)
+
+
+def test_a_picture_smaller_than_its_grid_has_fewer_tiles(tmp_path: Path) -> None:
+    engine = load_engine(make_bundle(tmp_path / "tiled", tiles=Tiles(rows=16, columns=16)))
+    assert (engine.predict(np.full((1, 3, 3), RED, np.uint8)).mask_HW == 1).all()

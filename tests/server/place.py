@@ -33,10 +33,18 @@ class Place:
     folder: Path
     key: str
 
-    def publish(self, slug: str = "road-1-a", *, workspace: str = "acme", version: int = 1, **options: Any) -> Model:
+    def publish(
+        self,
+        slug: str = "road-1-a",
+        *,
+        workspace: str = "acme",
+        version: int = 1,
+        training_id: str = "",
+        **options: Any,
+    ) -> Model:
         made = make_bundle(self.folder / "made" / workspace / slug, model_id=f"road/{version}", **options)
         self.ports.bundles.publish(made, workspace, slug)
-        training_id = f"t-{workspace}"
+        training_id = training_id or f"t-{workspace}"
         add_training(self.ports, training_id, workspace=workspace)
         model = Model(workspace, slug, "road", version, training_id, self.ports.clock.now())
         self.ports.store.add_model(model)

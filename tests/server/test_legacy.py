@@ -122,6 +122,20 @@ def test_format_image_and_json_adds_the_same_overlay_to_the_json(post_v0: Post) 
     )
 
 
+def test_the_roboflow_package_finds_the_mask_at_the_top_too(client: TestClient) -> None:
+    files = {"file": ("imageToUpload", PICTURE, "image/jpeg")}
+    reply = client.post("/road/1", params={"confidence": "50"}, files=files).json()
+    nested = reply["predictions"]
+    assert reply["segmentation_mask"] == nested["segmentation_mask"]
+    assert reply["class_map"] == nested["class_map"] == {"0": "background", "1": "red", "2": "green", "3": "blue"}
+    assert reply["image"] == {"width": 16, "height": 8}
+
+
+def test_inference_sdk_is_not_sent_the_mask_twice(post_v0: Post) -> None:
+    reply = post_v0(as_base64(PICTURE), allow_reduced_mask_resolution="False", disable_active_learning="False").json()
+    assert list(reply) == ["inference_id", "time", "resolved_model", "image", "predictions"]
+
+
 @pytest.mark.parametrize("wanted", ["json", "anything"])
 def test_every_other_format_is_plain_json(post_v0: Post, wanted: str) -> None:
     assert list(post_v0(as_base64(PICTURE), format=wanted).json())[-1] == "predictions"

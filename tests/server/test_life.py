@@ -68,9 +68,11 @@ def test_execution_id_is_echoed(place: Place) -> None:
 
 def test_unknown_paths_and_methods_answer_with_an_object(place: Place) -> None:
     client = place.client()
-    for reply, status in ((client.get("/nowhere"), 404), (client.put("/info"), 405), (client.get("/a/b/c"), 404)):
+    for reply, status in ((client.get("/no.where"), 404), (client.put("/info"), 405), (client.get("/A/b/c/d/e"), 404)):
         assert reply.status_code == status
-        assert set(reply.json()) == {"message", "detail"}
+        content = reply.json()
+        assert set(content) == {"message", "detail", "error"}
+        assert content["error"]["message"] == content["message"]
 
 
 def test_doubled_and_trailing_slashes_are_tidied(place: Place) -> None:

@@ -32,7 +32,7 @@ def test_requests_are_counted_and_timed_by_route(place: Place) -> None:
     client = place.client(key=place.key)
     for path in ("/road/1", "/acme/road-1-a", "/nothing/1"):
         client.post(path, content=PICTURE)
-    client.get("/nowhere")
+    client.get("/no.where")
     found = read_metrics(client)
     route = "handler=/{project}/{version} method=POST"
     assert found[f"http_requests_total {route} status=2xx"] == 2

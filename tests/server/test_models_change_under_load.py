@@ -1,4 +1,4 @@
-"""Models come, go and are published anew while others ask for them: nobody notices but by the model's name."""
+"""Models come, go and take the place of deleted ones under load: nobody notices but by the model's name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import httpx
 import pytest
 from tests.cli.terminal import Server, publish
 from tests.fakes.pictures import BLACK, RED, as_base64, encode_squares, read_mask
+
+from atrous.adapters.home import open_home
+from atrous.workspace.trainings import delete_training, find_training
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,23 +97,24 @@ def change_models(client: httpx.Client) -> None:
 
 
 def test_models_change_without_a_dropped_request(home: Path, server: Server) -> None:
-    headers = {"authorization": f"Bearer {server.key}"}
+    headers, ports = {"authorization": f"Bearer {server.key}"}, open_home(home)
     with httpx.Client(base_url=server.url, headers=headers, timeout=LONG_S) as client:
         models = [model["slug_id"] for model in client.get("/model/published").json()["models"]]
-        first = next(slug_id for slug_id in models if "/road-1-" in slug_id)
-        newest = first
-        with Load(client, first) as load:
+        first, of_sky = (next(one for one in models if f"/{project}-1-" in one) for project in ("road", "sky"))
+        last, training = first, "t1"
+        with Load(client, of_sky) as load:
             for number in range(ROUNDS):
                 change_models(client)
                 model = publish(home, training=f"again{number}", seed=number + 1)
-                newest = f"{model.workspace}/{model.slug}"
-            published = len(load.models)
+                delete_training(ports, find_training(ports, model.workspace, training))
+                last, training = f"{model.workspace}/{model.slug}", model.training
+            changed = len(load.models)
             time.sleep(0.5)
     assert load.wrong == []
     assert len(load.statuses) == 4, "both ids were asked, cold and warm"
     assert load.statuses.total() > 100
     assert load.models[0] == first
-    # Those that were on their way when it was published may still have the one before.
-    assert set(load.models[published + CALLERS :]) == {newest}
+    # Those that were on their way when it changed may still have the one before.
+    assert set(load.models[changed + CALLERS :]) == {last}
     assert len(set(load.models)) == ROUNDS + 1
     assert not any("Traceback" in line for line in server.err)

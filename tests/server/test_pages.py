@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.server.place import Place
 
-PAGES = ["/", "/docs"]
+PAGES = ["/", "/docs", "/auth-cli"]
 
 
 @pytest.mark.parametrize("path", PAGES)

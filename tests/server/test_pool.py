@@ -13,6 +13,7 @@ from tests.fakes.pictures import RED, encode_squares
 
 from atrous.server.app import create_app
 from atrous.server.settings import Settings
+from atrous.workspace.trainings import delete_training, find_training
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.server.place import Place
 
+    from atrous.core.ids import VersionId
     from atrous.workspace.ports import Bundles, Store
     from atrous.workspace.records import Model
 
@@ -49,19 +51,19 @@ class GatedBundles:
 
 
 class CountingStore:
-    """Passes everything on and tells each time the models were listed."""
+    """Passes everything on and tells each time a model was looked for."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.listed = Semaphore(0)
+        self.asked = Semaphore(0)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def list_models(self, workspace: str) -> list[Model]:
-        models = self._store.list_models(workspace)
-        self.listed.release()
-        return models
+    def find_version_model(self, workspace: str, version_id: VersionId) -> Model | None:
+        model = self._store.find_version_model(workspace, version_id)
+        self.asked.release()
+        return model
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ def test_requests_for_a_cold_model_wait_for_one_load(place: Place, threads: Thre
     waiting = [threads.submit(predict, client, path) for path in ["/road/1"] * 6]
     assert bundles.entered.wait(LONG_S)
     for _ in waiting:
-        assert store.listed.acquire(timeout=LONG_S)
+        assert store.asked.acquire(timeout=LONG_S)
     assert not any(request.done() for request in waiting)
     bundles.gate.set()
     assert [request.result(LONG_S).status_code for request in waiting] == [200] * 6
@@ -113,7 +115,7 @@ def test_a_failed_load_is_told_to_all_who_wait_and_tried_again(place: Place, thr
     client = place.client(key=place.key, bundles=bundles, store=store)
     waiting = [threads.submit(predict, client) for _ in range(3)]
     for _ in waiting:
-        assert store.listed.acquire(timeout=LONG_S)
+        assert store.asked.acquire(timeout=LONG_S)
     bundles.gate.set()
     replies = [request.result(LONG_S) for request in waiting]
     assert {reply.status_code for reply in replies} == {500}
@@ -146,14 +148,16 @@ def test_a_model_whose_folder_is_gone_is_a_broken_one(place: Place) -> None:
     assert "its folder is gone" in reply.json()["message"]
 
 
-def test_a_newer_model_of_a_version_is_served_without_a_restart(place: Place) -> None:
-    place.publish("road-1-a")
+def test_a_version_is_answered_by_its_next_model_once_the_first_is_deleted(place: Place) -> None:
+    place.publish("road-1-a", training_id="first")
     client = place.client(key=place.key)
     assert predict(client).json()["resolved_model"]["model_id"] == "acme/road-1-a"
-    place.publish("road-1-b", seed=1)
+    place.publish("road-1-b", training_id="second", seed=1)
+    assert predict(client).json()["resolved_model"]["model_id"] == "acme/road-1-a"
+    delete_training(place.ports, find_training(place.ports, "acme", "first"))
     assert predict(client).json()["resolved_model"]["model_id"] == "acme/road-1-b"
     assert [model["model_id"] for model in client.get("/model/registry").json()["models"]] == ["road/1"]
-    assert predict(client, "/acme/road-1-a").json()["resolved_model"]["model_id"] == "acme/road-1-a"
+    assert predict(client, "/acme/road-1-a").status_code == 404
 
 
 def test_the_least_recently_used_model_alone_makes_room(place: Place) -> None:

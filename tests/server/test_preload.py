@@ -9,6 +9,7 @@ from tests.fakes.pictures import RED, encode_squares
 
 from atrous.server import preload
 from atrous.server.settings import Settings
+from atrous.workspace.trainings import delete_training, find_training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,15 +75,16 @@ def test_a_preload_that_fails_keeps_the_server_unready_while_it_serves_others_an
 
 def test_a_preloaded_model_makes_room_for_no_other(place: Place) -> None:
     for version in (1, 2, 3):
-        place.publish(f"road-{version}-a", version=version)
+        place.publish(f"road-{version}-a", version=version, training_id="first" if version == 1 else "")
     client = place.client(Settings(preload_models=("road/1",), max_models=2), key=place.key)
     with client:
         wait_until(lambda: client.get("/readiness").status_code == 200)
         for version in (2, 3, 2, 3):
             assert client.post(f"/road/{version}", content=PICTURE).status_code == 200
         assert client.post("/road/1", content=PICTURE).headers["x-model-cold-start"] == "false"
-        # A newer model of the version takes over the place that is kept for it.
-        place.publish("road-1-b", seed=1)
+        # The next model of the version takes over the place that is kept for it.
+        place.publish("road-1-b", training_id="second", seed=1)
+        delete_training(place.ports, find_training(place.ports, "acme", "first"))
         assert client.post("/road/1", content=PICTURE).json()["resolved_model"]["model_id"] == "acme/road-1-b"
         for version in (2, 3):
             client.post(f"/road/{version}", content=PICTURE)

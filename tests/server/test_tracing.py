@@ -92,7 +92,7 @@ def test_a_span_has_route_status_and_model_and_no_key(place: Place) -> None:
     with TestClient(create_app(Settings(), place.ports, tracing=OpenTelemetryTracing(provider))) as client:
         headers = {"traceparent": PARENT}
         reply = client.post("/road/1", params={"api_key": place.key}, content=PICTURE, headers=headers)
-        client.get("/nowhere", headers={"authorization": f"Bearer {place.key}"})
+        client.get("/no/where/at/all/here", headers={"authorization": f"Bearer {place.key}"})
     assert provider.is_shut_down
     span, other = provider.spans
     assert span.name == "POST /{project}/{version}"

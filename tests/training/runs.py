@@ -70,6 +70,17 @@ class Stopper(Recorder):
         return len(self.steps) >= self._after
 
 
+class Finisher(Recorder):
+    """Has enough once a number of steps is done."""
+
+    def __init__(self, after_steps: int) -> None:
+        super().__init__()
+        self._after = after_steps
+
+    def should_finish(self) -> bool:
+        return len(self.steps) >= self._after
+
+
 class Killer(Recorder):
     """Kills its own process, which gets no chance to clean up."""
 

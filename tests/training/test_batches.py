@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch; pip install 'atrous[train]'")
 
-from tests.fakes.datasets import SIZE  # noqa: E402
+from tests.fakes.datasets import SIZE, draw_samples  # noqa: E402
 from tests.training.runs import make_config  # noqa: E402
 
-from atrous.bundle.preprocessing import fit_mask  # noqa: E402
-from atrous.datasets.content import load_sample  # noqa: E402
+from atrous.bundle.contrast import Contrast  # noqa: E402
+from atrous.bundle.preprocessing import Fit, Preprocessing, fit_mask  # noqa: E402
+from atrous.bundle.regions import StaticCrop, Tiles  # noqa: E402
+from atrous.datasets.content import Stage, load_sample  # noqa: E402
 from atrous.training.batches import (  # noqa: E402
     AugmentedSamples,
     FittedSamples,
@@ -76,6 +79,30 @@ def test_without_augmentation_a_mask_comes_as_it_is_fitted(tmp_path: Path) -> No
     ((first,), *_) = epoch_order(config.recipe.seed, 0, len(config.samples), 1)
     expected_HW = fit_mask(load_sample(config.samples[first])[1], config.preprocessing)
     np.testing.assert_array_equal(mask_BHW[0].numpy(), expected_HW)
+
+
+def test_a_picture_that_is_prepared_is_not_prepared_again(tmp_path: Path) -> None:
+    steps = Preprocessing(SIZE, Fit.LETTERBOX_REFLECT, crop=StaticCrop(0, 0, 50, 50), contrast=Contrast.STRETCHING)
+    originals = draw_samples(tmp_path)
+    for original in originals:
+        image_HWC, mask_HW = load_sample(original)
+        prepared = replace(original, stage=Stage.PREPARED)
+        seen_HWC, seen_HW = FittedSamples([prepared], steps, cached=False)[0]
+        np.testing.assert_array_equal(seen_HWC, image_HWC)
+        np.testing.assert_array_equal(seen_HW, mask_HW)
+        assert not np.array_equal(FittedSamples([original], steps, cached=False)[0][0], image_HWC)
+
+
+def test_a_tile_is_not_cropped_again(tmp_path: Path) -> None:
+    plain = Preprocessing(SIZE, grayscale=True)
+    steps = replace(plain, crop=StaticCrop(0, 0, 50, 50), tiles=Tiles(rows=2, columns=2))
+    sample = draw_samples(tmp_path)[0]
+    (seen_HWC, seen_HW), (expected_HWC, expected_HW) = (
+        FittedSamples([one], taken, cached=False)[0]
+        for one, taken in ((replace(sample, stage=Stage.TILE), steps), (sample, plain))
+    )
+    np.testing.assert_array_equal(seen_HWC, expected_HWC)
+    np.testing.assert_array_equal(seen_HW, expected_HW)
 
 
 def test_a_cache_changes_no_batch(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch; pip install 'atrous[train]'")
 
 from tests.fakes.datasets import ROAD, draw_samples, encode_png  # noqa: E402
-from tests.training.runs import STEPS_PER_EPOCH, Recorder, Stopper, make_config  # noqa: E402
+from tests.training.runs import STEPS_PER_EPOCH, Finisher, Recorder, Stopper, make_config  # noqa: E402
 
 from atrous.core.class_map import VOID_ID  # noqa: E402
 from atrous.core.errors import InvalidDatasetError, InvalidInputError, StoppedError, UnavailableError  # noqa: E402
@@ -169,3 +169,19 @@ def test_a_stopped_run_on_a_gpu_reaches_the_weights_of_an_uninterrupted_one(tmp_
     assert run_training(make_config(tmp_path / "parts", device="cuda", resume=True)).weights_sha256 == (
         whole.weights_sha256
     )
+
+
+def test_a_training_whose_listener_has_enough_gives_the_best_weights_so_far(tmp_path: Path) -> None:
+    whole = run_training(make_config(tmp_path / "whole", epochs=1))
+    listener = Finisher(after_steps=STEPS_PER_EPOCH + 1)
+    result = run_training(make_config(tmp_path / "cut"), listener)
+    assert len(listener.steps) == STEPS_PER_EPOCH + 1
+    assert result.best_epoch == whole.best_epoch == 1
+
+
+@pytest.mark.parametrize("after_steps", [1, STEPS_PER_EPOCH])
+def test_a_training_that_was_never_validated_is_before_it_ends_early(tmp_path: Path, after_steps: int) -> None:
+    listener = Finisher(after_steps)
+    result = run_training(make_config(tmp_path, validate_every=3), listener)
+    assert (len(listener.steps), result.best_epoch) == (after_steps, 1)
+    assert result.best_miou > 0

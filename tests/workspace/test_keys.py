@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.fakes.ports import fake_ports
+from tests.fakes.ports import FakeClock, fake_ports
 
 from atrous.adapters.home import open_home
 from atrous.core.errors import InvalidInputError, NotFoundError, UnauthorizedError
-from atrous.workspace.keys import authenticate, create_key, revoke_key
+from atrous.workspace import keys
+from atrous.workspace.keys import authenticate, create_key, revoke_key, rotate_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,3 +109,73 @@ def test_a_key_has_a_name_of_1_to_100_characters(ports: Ports, name: str) -> Non
         create_key(ports, "acme", name)
     assert ports.store.list_keys("acme") == []
     assert create_key(ports, "acme", "x" * 100)[0].name == "x" * 100
+
+
+def wait(ports: Ports, minutes: int) -> None:
+    assert isinstance(ports.clock, FakeClock)
+    ports.clock._now += timedelta(minutes=minutes)
+
+
+def test_a_secret_has_a_letter_among_its_digits(ports: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(["1" * 40, "2" * 40, "3" * 39 + "f", "00000000"])
+    monkeypatch.setattr(keys.secrets, "token_hex", lambda _: next(drawn))
+    assert create_key(ports, "acme", "camera")[1] == "3" * 39 + "f"
+
+
+def test_a_rotated_key_stays_the_same_key_under_another_secret(ports: Ports) -> None:
+    key, old = create_key(ports, "acme", "camera")
+    rotated, new = rotate_key(ports, "acme", key.id)
+    assert (rotated.id, rotated.name, rotated.scope, rotated.prefix) == (key.id, key.name, key.scope, new[:6])
+    assert rotated.rotated is not None
+    assert rotated.rotated > key.created
+    assert authenticate(ports, new) == rotated
+    with pytest.raises(UnauthorizedError):
+        authenticate(ports, old)
+    assert ports.store.list_keys("acme") == [rotated]
+
+
+def test_the_last_secret_is_valid_for_its_grace(ports: Ports) -> None:
+    key, old = create_key(ports, "acme", "camera")
+    _, new = rotate_key(ports, "acme", key.id, grace_minutes=60)
+    wait(ports, 59)
+    assert authenticate(ports, old).id == key.id
+    wait(ports, 1)
+    with pytest.raises(UnauthorizedError):
+        authenticate(ports, old)
+    assert authenticate(ports, new).id == key.id
+
+
+def test_only_the_last_secret_has_a_grace(ports: Ports) -> None:
+    key, first = create_key(ports, "acme", "camera")
+    _, second = rotate_key(ports, "acme", key.id, grace_minutes=60)
+    _, third = rotate_key(ports, "acme", key.id, grace_minutes=60)
+    with pytest.raises(UnauthorizedError):
+        authenticate(ports, first)
+    assert {authenticate(ports, secret).id for secret in (second, third)} == {key.id}
+
+
+def test_revoking_ends_the_grace_too(ports: Ports) -> None:
+    key, old = create_key(ports, "acme", "camera")
+    _, new = rotate_key(ports, "acme", key.id, grace_minutes=60)
+    revoke_key(ports, "acme", key.id)
+    for secret in (old, new):
+        with pytest.raises(UnauthorizedError):
+            authenticate(ports, secret)
+    with pytest.raises(NotFoundError, match=key.id):
+        rotate_key(ports, "acme", key.id)
+
+
+def test_a_key_is_rotated_by_its_own_workspace(ports: Ports) -> None:
+    key, secret = create_key(ports, "acme", "camera")
+    for workspace, key_id in (("other", key.id), ("acme", "none")):
+        with pytest.raises(NotFoundError):
+            rotate_key(ports, workspace, key_id)
+    assert authenticate(ports, secret) == key
+
+
+@pytest.mark.parametrize("minutes", [-1, 60 * 24 * 30 + 1])
+def test_a_grace_is_at_most_30_days(ports: Ports, minutes: int) -> None:
+    key, secret = create_key(ports, "acme", "camera")
+    with pytest.raises(InvalidInputError, match="30 days"):
+        rotate_key(ports, "acme", key.id, grace_minutes=minutes)
+    assert authenticate(ports, secret) == key

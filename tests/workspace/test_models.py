@@ -51,12 +51,15 @@ def test_a_published_model_is_found_by_its_version_and_by_its_slug(ports: Ports,
     assert (folder / "weights.onnx").read_text() == "weights of t1"
 
 
-def test_a_version_stands_for_its_newest_model(ports: Ports, tmp_path: Path) -> None:
-    first = publish(ports, tmp_path, start(ports, "zz"))
-    second = publish(ports, tmp_path, start(ports, "aa"))
-    publish(ports, tmp_path, start(ports, "t3", version=2))
+def test_a_version_stands_for_the_model_of_its_oldest_training(ports: Ports, tmp_path: Path) -> None:
+    oldest, older, newer = start(ports, "zz"), start(ports, "mm"), start(ports, "aa")
+    second = publish(ports, tmp_path, newer)
     assert find_model(ports, "acme", "road/1") == second
-    assert find_model(ports, "acme", f"acme/{first.slug}") == first
+    first = publish(ports, tmp_path, older)
+    publish(ports, tmp_path, start(ports, "t3", version=2))
+    assert find_model(ports, "acme", "road/1") == first
+    assert find_model(ports, "acme", f"acme/{second.slug}") == second
+    assert publish(ports, tmp_path, oldest) == find_model(ports, "acme", "road/1")
     assert find_model(ports, "acme", "road/2").training == "t3"
     assert find_model(ports, "acme", "road/02").training == "t3"
 
@@ -106,4 +109,4 @@ def test_a_model_of_the_longest_project_can_be_called_by_its_slug(ports: Ports, 
     second = publish(ports, tmp_path, start(ports, "0123abce", project=project, version=123))
     assert first.slug != second.slug
     assert find_model(ports, "acme", f"acme/{first.slug}") == first
-    assert find_model(ports, "acme", f"{project}/123") == second
+    assert find_model(ports, "acme", f"{project}/123") == first

@@ -11,20 +11,15 @@ from tests.fakes.ports import fake_ports
 from atrous.adapters.home import open_home
 from atrous.bundle.contrast import Contrast
 from atrous.bundle.preprocessing import Fit, Preprocessing
-from atrous.bundle.regions import StaticCrop
+from atrous.bundle.regions import StaticCrop, Tiles
 from atrous.core.class_map import ClassMap
 from atrous.core.errors import InvalidInputError, NotFoundError, StorageError
 from atrous.core.ids import VersionId
 from atrous.core.sizes import Size
 from atrous.datasets.splits import Split
 from atrous.workspace.records import Picture, Project
-from atrous.workspace.versions import (
-    create_version,
-    find_version,
-    list_samples,
-    read_preprocessing,
-    write_preprocessing,
-)
+from atrous.workspace.version_content import read_preprocessing, write_preprocessing
+from atrous.workspace.versions import create_version, find_version, list_samples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +30,12 @@ if TYPE_CHECKING:
 
 CLASS_MAP = ClassMap(("background", "road", "Straße"))
 PREPROCESSING = Preprocessing(Size(height=96, width=128))
-STEPS: dict[str, Any] = {"crop": StaticCrop(1, 2, 30, 40), "grayscale": True, "contrast": Contrast.ADAPTIVE}
+STEPS: dict[str, Any] = {
+    "crop": StaticCrop(1, 2, 30, 40),
+    "grayscale": True,
+    "contrast": Contrast.ADAPTIVE,
+    "tiles": Tiles(rows=2, columns=3),
+}
 
 
 @pytest.fixture(params=["fake", "home"])

@@ -7,13 +7,15 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atrous.core.errors import NotFoundError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
+    from datetime import timedelta
 
 
 class DiskBlobs:
@@ -29,15 +31,12 @@ class DiskBlobs:
             StorageError: if the disk refuses.
         """
         sha256 = hashlib.sha256(data).hexdigest()
-        path = self._place(sha256)
-        if not path.is_file():
-            try:
-                with _draft_beside(path) as draft:
-                    draft.write_bytes(data)
-            except OSError as error:
-                raise StorageError(
-                    f"{self._folder}: cannot be written ({error.strerror}); free space and run the command again"
-                ) from error
+        try:
+            self._keep(sha256, lambda draft: draft.write_bytes(data))
+        except OSError as error:
+            raise StorageError(
+                f"{self._folder}: cannot be written ({error.strerror}); free space and run the command again"
+            ) from error
         return sha256
 
     def put_file(self, path: Path) -> str:
@@ -49,10 +48,7 @@ class DiskBlobs:
         try:
             with path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            place = self._place(sha256)
-            if not place.is_file():
-                with _draft_beside(place) as draft:
-                    shutil.copyfile(path, draft)
+            self._keep(sha256, lambda draft: shutil.copyfile(path, draft))
         except OSError as error:
             raise StorageError(
                 f"{self._folder}: cannot be written ({error.strerror}); free space and try again"
@@ -78,6 +74,15 @@ class DiskBlobs:
             raise NotFoundError(f"{path}: this file of the store is missing; restore it from a backup or import again")
         return path
 
+    def verify(self, sha256: str) -> bool:
+        """Whether the bytes are still those that were put.
+
+        Raises:
+            NotFoundError: if there are none.
+        """
+        with self.path(sha256).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
     def has(self, sha256: str) -> bool:
         """Whether there are bytes of this hash."""
         return self._place(sha256).is_file()
@@ -86,16 +91,32 @@ class DiskBlobs:
         """The sha256 of all that is kept, in no order."""
         return (path.name for path in self._folder.glob("??/*") if not path.name.startswith("."))
 
+    def find_age(self, sha256: str, now: datetime) -> timedelta | None:
+        """How long ago they were last put; None if there are none."""
+        try:
+            return now - datetime.fromtimestamp(self._place(sha256).stat().st_mtime, UTC)
+        except FileNotFoundError:
+            return None
+
     def remove(self, sha256: str) -> None:
         """Forget bytes, if there are any of this hash."""
         self._place(sha256).unlink(missing_ok=True)
+
+    def _keep(self, sha256: str, write: Callable[[Path], object]) -> None:
+        place = self._place(sha256)
+        try:
+            # Young again, so that nobody clears it away as forgotten before a row names it.
+            os.utime(place)
+        except FileNotFoundError:
+            with draft_beside(place) as draft:
+                write(draft)
 
     def _place(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
 
 
 @contextmanager
-def _draft_beside(path: Path) -> Generator[Path]:
+def draft_beside(path: Path) -> Generator[Path]:
     """A file to be written, which takes the place of `path` once that is done."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".draft-")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from atrous.core.errors import NotFoundError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
 
 
 class DiskBundles:
@@ -30,6 +37,7 @@ class DiskBundles:
         try:
             shutil.copytree(folder, draft, dirs_exist_ok=True)
             draft.chmod(0o755)
+            os.utime(draft)
             shutil.rmtree(place, ignore_errors=True)
             draft.replace(place)
         except OSError as error:
@@ -47,6 +55,25 @@ class DiskBundles:
         if not place.is_dir():
             raise NotFoundError(f"{place}: this model's folder is missing; restore it from a backup or train again")
         return place
+
+    def list(self) -> Iterator[tuple[str, str]]:
+        """Workspace and slug of all that is published, in no order."""
+        return (
+            (path.parent.name, path.name)
+            for path in self._folder.glob("*/*")
+            if path.is_dir() and not path.name.startswith(".")
+        )
+
+    def find_age(self, workspace: str, slug: str, now: datetime) -> timedelta | None:
+        """How long ago a model was published; None if it is gone."""
+        try:
+            return now - datetime.fromtimestamp((self._folder / workspace / slug).stat().st_mtime, UTC)
+        except FileNotFoundError:
+            return None
+
+    def remove(self, workspace: str, slug: str) -> None:
+        """Forget a folder, if there is one."""
+        shutil.rmtree(self._folder / workspace / slug, ignore_errors=True)
 
 
 def _refused(place: Path, error: OSError) -> StorageError:

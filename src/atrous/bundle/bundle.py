@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from atrous.bundle.inference_config import read_inference_config, write_inference_config
 from atrous.bundle.layout import CLASS_NAMES, INFERENCE_CONFIG, MODEL_CONFIG, WEIGHTS_ONNX
 from atrous.bundle.manifest import Manifest, read_manifest, verify_files
-from atrous.core.class_map import ClassMap
+from atrous.core.class_map import MIN_MODEL_CLASSES, ClassMap
 from atrous.core.errors import InvalidBundleError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -41,17 +41,23 @@ def open_bundle(folder: Path) -> Bundle:
     """
     manifest = read_manifest(folder)
     verify_files(folder, manifest)
+    class_map, preprocessing = read_configs(folder)
+    return Bundle(folder=folder, class_map=class_map, preprocessing=preprocessing, manifest=manifest)
+
+
+def read_configs(folder: Path) -> tuple[ClassMap, Preprocessing]:
+    """Read what `write_configs` wrote, without verifying anything.
+
+    Raises:
+        InvalidBundleError: naming the file that is missing or unusable.
+    """
     try:
-        names = (folder / CLASS_NAMES).read_text(encoding="utf-8").splitlines()
-        class_map = ClassMap(tuple(names))
-    except (UnicodeDecodeError, InvalidInputError) as error:
+        class_map = ClassMap(tuple((folder / CLASS_NAMES).read_text(encoding="utf-8").splitlines()))
+    except (OSError, UnicodeDecodeError, InvalidInputError) as error:
         raise InvalidBundleError(f"{folder.name}/{CLASS_NAMES}: {error}") from error
-    return Bundle(
-        folder=folder,
-        class_map=class_map,
-        preprocessing=read_inference_config(_read_json(folder, INFERENCE_CONFIG)),
-        manifest=manifest,
-    )
+    if len(class_map) < MIN_MODEL_CLASSES:
+        raise InvalidBundleError(f"{folder.name}/{CLASS_NAMES}: names {len(class_map)} class; a model has at least 2")
+    return class_map, read_inference_config(_read_json(folder, INFERENCE_CONFIG))
 
 
 def write_configs(folder: Path, class_map: ClassMap, preprocessing: Preprocessing) -> None:

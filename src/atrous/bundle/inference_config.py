@@ -1,13 +1,17 @@
-"""`inference_config.json`: a bundle's preprocessing in the words of the stock Roboflow runtime."""
+"""`inference_config.json`: a bundle's preprocessing in the words of the stock Roboflow runtime.
+
+Stock servers know no tiles: they pass over the step and show the network whole pictures, brought to a tile's size.
+"""
 
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 from atrous.bundle.contrast import Contrast
 from atrous.bundle.preprocessing import PADDING_GREY_LEVEL, Fit, Preprocessing
-from atrous.bundle.regions import StaticCrop
+from atrous.bundle.regions import StaticCrop, Tiles
 from atrous.core.errors import AtrousError, InvalidBundleError
 from atrous.core.sizes import Size
 
@@ -74,6 +78,7 @@ def read_inference_config(config: Any) -> Preprocessing:
             crop=_read_crop(steps["static-crop"]) if _is_enabled(steps, "static-crop", default=False) else None,
             grayscale=_is_enabled(steps, "grayscale", default=False),
             contrast=_read_contrast(steps["contrast"]) if _is_enabled(steps, "contrast", default=False) else None,
+            tiles=_read_tiles(steps["tile"]) if _is_enabled(steps, "tile", default=False) else None,
         )
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, AtrousError) as error:
         raise InvalidBundleError(f"inference_config.json: cannot be read ({error}); export the model again") from error
@@ -91,6 +96,8 @@ def _write_steps(preprocessing: Preprocessing) -> dict[str, Any]:
         steps["contrast"] = {"enabled": True, "type": CONTRAST_TYPES[preprocessing.contrast]}
     if preprocessing.grayscale:
         steps["grayscale"] = {"enabled": True}
+    if preprocessing.tiles:
+        steps["tile"] = {"enabled": True, "rows": preprocessing.tiles.rows, "columns": preprocessing.tiles.columns}
     return steps
 
 
@@ -105,6 +112,10 @@ def _read_crop(step: Any) -> StaticCrop:
     if any(int(percent) != percent for percent in percents):
         raise ValueError(f"static-crop {percents} is not in whole percent")
     return StaticCrop(*(int(percent) for percent in percents))
+
+
+def _read_tiles(step: Any) -> Tiles:
+    return Tiles(rows=operator.index(step["rows"]), columns=operator.index(step["columns"]))
 
 
 def _read_contrast(step: Any) -> Contrast:

@@ -8,3 +8,5 @@ MANIFEST = "manifest.json"
 WEIGHTS_TORCH = "weights.pt"
 
 REQUIRED_FILES = (WEIGHTS_ONNX, CLASS_NAMES, INFERENCE_CONFIG, MODEL_CONFIG, WEIGHTS_TORCH)
+# Of the network in `weights.onnx`; read by ONNX Runtime since 1.14, so by every stock server in use.
+ONNX_OPSET = 18

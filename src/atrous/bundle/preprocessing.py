@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from atrous.bundle.contrast import Contrast, raise_contrast
-from atrous.bundle.regions import Region, StaticCrop
+from atrous.bundle.regions import Region, StaticCrop, Tiles
 from atrous.core.class_map import VOID_ID
 from atrous.core.sizes import Size
 
@@ -48,10 +48,13 @@ class Step(StrEnum):
 
     AUTO_ORIENT = "auto_orient"
     STATIC_CROP = "static_crop"
+    TILE = "tile"
     GRAYSCALE = "grayscale"
     CONTRAST = "contrast"
 
 
+# What a tile has behind it.
+TILE_STEPS = frozenset({Step.AUTO_ORIENT, Step.STATIC_CROP, Step.TILE})
 PADDING_GREY_LEVEL = {Fit.LETTERBOX_BLACK: 0, Fit.LETTERBOX_GREY: 127, Fit.LETTERBOX_WHITE: 255}
 
 
@@ -59,8 +62,8 @@ PADDING_GREY_LEVEL = {Fit.LETTERBOX_BLACK: 0, Fit.LETTERBOX_GREY: 127, Fit.LETTE
 class Preprocessing:
     """All that decides how a picture becomes the network's input.
 
-    Steps come in this order: orientation, crop, grayscale, contrast, fit, normalisation. Mean and standard deviation
-    are of RGB values in 0..1.
+    Steps come in this order: orientation, crop, tiles, grayscale, contrast, fit, normalisation. Mean and standard
+    deviation are of RGB values in 0..1. All functions here but `locate_tiles` take a picture as one tile.
     """
 
     size: Size
@@ -71,6 +74,7 @@ class Preprocessing:
     crop: StaticCrop | None = None
     grayscale: bool = False
     contrast: Contrast | None = None
+    tiles: Tiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,17 @@ def skip_steps(preprocessing: Preprocessing, skipped: Collection[Step]) -> Prepr
         crop=None if Step.STATIC_CROP in skipped else preprocessing.crop,
         grayscale=preprocessing.grayscale and Step.GRAYSCALE not in skipped,
         contrast=None if Step.CONTRAST in skipped else preprocessing.contrast,
+        tiles=None if Step.TILE in skipped else preprocessing.tiles,
     )
+
+
+def locate_tiles(picture: Size, preprocessing: Preprocessing) -> tuple[Region, ...]:
+    """Find the tiles that a picture is cut into, after the crop; without tiles, what the crop leaves is the only one.
+
+    A tile is prepared by `skip_steps(preprocessing, TILE_STEPS)`.
+    """
+    cropped = _locate_crop(picture, preprocessing)
+    return preprocessing.tiles.locate(cropped) if preprocessing.tiles else (cropped,)
 
 
 def place_picture(picture: Size, preprocessing: Preprocessing) -> Placement:

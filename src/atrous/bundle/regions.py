@@ -1,4 +1,4 @@
-"""Rectangles of pixels, and the crop that a version may ask for in percent of a picture."""
+"""Rectangles of pixels, and the crop and the tiles that a version may ask for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import astuple, dataclass
 
 from atrous.core.errors import InvalidInputError
 from atrous.core.sizes import Size
+
+MAX_TILES_A_SIDE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,35 @@ class StaticCrop:
         return Region(top, left, Size(height=bottom - top, width=right - left))
 
 
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """A grid that pictures are cut by; each tile is a picture of its own to the network.
+
+    Raises:
+        InvalidInputError: if a number is not within 1 to 16.
+    """
+
+    rows: int
+    columns: int
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.rows <= MAX_TILES_A_SIDE and 1 <= self.columns <= MAX_TILES_A_SIDE):
+            raise InvalidInputError(f"tile {self}: rows and columns are from 1 to {MAX_TILES_A_SIDE}")
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.columns}"
+
+    def locate(self, area: Region) -> tuple[Region, ...]:
+        """Cut an area, row by row; sides differ by a pixel at most, and a small area has fewer tiles."""
+        rows = _share_out(area.top, area.size.height, self.rows)
+        columns = _share_out(area.left, area.size.width, self.columns)
+        return tuple(
+            Region(top, left, Size(height=bottom - top, width=right - left))
+            for top, bottom in rows
+            for left, right in columns
+        )
+
+
 def parse_crop(text: str) -> StaticCrop:
     """Read `X_MIN,Y_MIN,X_MAX,Y_MAX`.
 
@@ -62,6 +93,11 @@ def parse_crop(text: str) -> StaticCrop:
     if not match:
         raise InvalidInputError(f"crop {text!r}: write X_MIN,Y_MIN,X_MAX,Y_MAX in percent, such as 10,0,90,100")
     return StaticCrop(*(int(percent) for percent in match.groups()))
+
+
+def _share_out(start: int, length: int, parts: int) -> list[tuple[int, int]]:
+    parts = min(parts, length)
+    return [(start + index * length // parts, start + (index + 1) * length // parts) for index in range(parts)]
 
 
 def _cut(least_percent: int, most_percent: int, side_px: int) -> tuple[int, int]:

@@ -10,6 +10,8 @@ import typer
 
 from atrous.cli.findings import show_findings
 from atrous.cli.home import WorkspaceOption, open_ports
+from atrous.cli.platform_client import Platform
+from atrous.cli.remote_imports import import_remotely
 from atrous.cli.terminal import percent, say, show_progress, show_table
 from atrous.core.errors import InvalidDatasetError
 from atrous.core.ids import check_slug
@@ -48,7 +50,14 @@ def import_(
         bool, typer.Option("--overwrite", help="Replace labels of pictures that the project has.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Import nothing if there is any finding.")] = False,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Take pictures without a label too, to be labelled later.")
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Also write what was done as JSON to this file.")] = None,
+    api_url: Annotated[
+        str | None, typer.Option(help="Send it to this server, which imports it, instead of importing here.")
+    ] = None,
+    api_key: Annotated[str | None, typer.Option(envvar="ATROUS_API_KEY", help="Key for that server.")] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Import pictures and labels; id 0 becomes background, void becomes 255, and the mapping is shown.
@@ -57,17 +66,21 @@ def import_(
     was killed.
     """
     check_slug(project, "--project")
-    ports, slug = open_ports(workspace)
     options = ImportOptions(
         format_name=format_name,
         class_list=classes.expanduser() if classes else None,
         fixes=frozenset(fix or ()),
         overwrite=overwrite,
         strict=strict,
+        unlabelled=unlabelled,
     )
-    with show_progress("importing") as progress:
-        done = import_dataset(ports, slug, project, path.expanduser(), options, progress=progress)
-    _show(done)
+    path = path.expanduser()
+    done, left_out = (
+        import_remotely(Platform(api_url, api_key), project, path, options)
+        if api_url
+        else _import_here(workspace, project, path, options)
+    )
+    _show(done, left_out)
     if report:
         report.write_text(json.dumps(done.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         say(f"report: {report}")
@@ -75,10 +88,18 @@ def import_(
         raise InvalidDatasetError(
             f"{path}: has {len(done.findings)} findings, so --strict imported nothing; mend them or leave --strict out"
         )
-    say(f"next: atrous version create {project}")
+    if not api_url:
+        say(f"next: atrous version create {project}")
 
 
-def _show(report: ImportReport) -> None:
+def _import_here(workspace: str | None, project: str, path: Path, options: ImportOptions) -> tuple[ImportReport, int]:
+    ports, slug = open_ports(workspace)
+    with show_progress("importing") as progress:
+        done = import_dataset(ports, slug, project, path, options, progress=progress)
+    return done, sum(done.left_out.values())
+
+
+def _show(report: ImportReport, left_out: int) -> None:
     rows = [[row.source_value, row.source_name, row.id, row.name] for row in report.mapping]
     show_table(f"Classes of {report.project} ({report.format})", ["value", "source name", "id", "name"], rows)
     _show_pixels(report)
@@ -93,7 +114,8 @@ def _show(report: ImportReport) -> None:
     show_findings(report.findings)
     counts = ", ".join(f"{count} {split}" for split, count in report.imported.items())
     known = f"known already: {report.known}" + (f", {len(report.relabelled)} relabelled" if report.relabelled else "")
-    typer.echo(f"imported: {counts}; {known}; left out: {sum(report.left_out.values())}")
+    unlabelled = f" ({report.unlabelled} unlabelled)" if report.unlabelled else ""
+    typer.echo(f"imported: {counts}{unlabelled}; {known}; left out: {left_out}")
 
 
 def _show_pixels(report: ImportReport) -> None:

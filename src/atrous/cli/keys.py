@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from atrous.cli.home import WorkspaceOption, open_ports
 from atrous.cli.terminal import say, show_table
-from atrous.workspace.keys import create_key, revoke_key
+from atrous.workspace.keys import create_key, revoke_key, rotate_key
 from atrous.workspace.records import Scope
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 app = typer.Typer(help="API keys: kept as hashes, shown once, revocable.", no_args_is_help=True)
 
@@ -19,7 +22,9 @@ def create(
     name: Annotated[str, typer.Option(help="What the key is for.")] = "key",
     scope: Annotated[
         Scope,
-        typer.Option(help="infer: predict and see what is loaded; manage: unload models too; admin: everything."),
+        typer.Option(
+            help="infer: predict; read: look at everything too; manage: upload, label, train too; admin: everything."
+        ),
     ] = Scope.ADMIN,
     rate: Annotated[
         int | None, typer.Option(help="Requests per minute \\[default: the server's requests_per_minute].")
@@ -43,12 +48,27 @@ def list_(workspace: WorkspaceOption = None) -> None:
             key.name,
             f"{key.prefix}…",
             f"{key.scope} {key.requests_per_minute}/min" if key.requests_per_minute else key.scope.value,
-            f"{key.created:%Y-%m-%d %H:%M}",
-            _revoked_text(key.revoked),
+            _show_day(key.created),
+            _show_day(key.rotated),
+            _show_day(key.revoked),
         ]
         for key in ports.store.list_keys(slug)
     ]
-    show_table(f"Keys of {slug}", ["id", "name", "starts with", "scope", "created", "revoked"], rows)
+    show_table(f"Keys of {slug}", ["id", "name", "starts", "scope", "created", "rotated", "revoked"], rows)
+
+
+@app.command("rotate")
+def rotate(
+    key_id: Annotated[str, typer.Argument(help="Id, as `atrous key list` shows it.")],
+    grace: Annotated[int, typer.Option(help="Minutes for which the last secret stays valid.")] = 0,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Give a key another secret, on running servers too; it stands alone on the last line and is never shown again."""
+    ports, slug = open_ports(workspace)
+    key, secret = rotate_key(ports, slug, key_id, grace_minutes=grace)
+    until = f"for {grace} minutes more" if grace else "no longer"
+    say(f"key {key.id} ({key.name}, {key.scope}) of workspace {slug}; its last secret is valid {until}; the new one:")
+    typer.echo(secret)
 
 
 @app.command("revoke")
@@ -61,5 +81,5 @@ def revoke(
     say(f"key {key_id} is revoked")
 
 
-def _revoked_text(revoked: object) -> str:
-    return f"{revoked:%Y-%m-%d %H:%M}" if revoked else ""
+def _show_day(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else ""

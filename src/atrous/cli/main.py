@@ -9,7 +9,22 @@ from typing import Annotated
 import typer
 
 from atrous import __version__
-from atrous.cli import datasets, evaluate, imports, infer, keys, models, projects, serve, train, versions
+from atrous.cli import (
+    backup,
+    datasets,
+    doctor,
+    evaluate,
+    imports,
+    infer,
+    keys,
+    models,
+    projects,
+    serve,
+    train,
+    versions,
+    worker,
+    workspaces,
+)
 from atrous.cli.terminal import say_error
 from atrous.core.errors import AtrousError, InvalidInputError, StorageError
 
@@ -28,11 +43,16 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("infer")(infer.infer)
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("doctor")(doctor.doctor)
 app.add_typer(datasets.app, name="dataset")
 app.add_typer(projects.app, name="project")
 app.add_typer(versions.app, name="version")
 app.add_typer(models.app, name="model")
 app.add_typer(keys.app, name="key")
+app.add_typer(workspaces.app, name="workspace")
 
 
 def _show_version(asked: bool) -> None:

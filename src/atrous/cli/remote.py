@@ -48,7 +48,7 @@ class RemoteModel:
         except httpx.HTTPError as error:
             raise UnavailableError(f"{self._url}: no answer ({error}); check the address and that it runs") from error
         if reply.status_code != OK:
-            raise _refusal(reply)
+            raise describe_refusal(reply)
         try:
             predictions = reply.json()["predictions"]
             class_map = ClassMap(tuple(predictions["class_map"].values()))
@@ -63,7 +63,8 @@ class RemoteModel:
         return mask_HW.astype(np.uint8), class_map
 
 
-def _refusal(reply: httpx.Response) -> AtrousError:
+def describe_refusal(reply: httpx.Response) -> AtrousError:
+    """The error that a server's refusal means here."""
     try:
         message = str(reply.json()["message"])
     except (ValueError, KeyError, TypeError):

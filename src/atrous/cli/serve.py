@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,10 +22,12 @@ from atrous.server.running import run_app
 from atrous.server.settings import Settings, read_settings
 from atrous.server.tracing import make_tracing
 from atrous.server.workers import run_workers
+from atrous.worker.keeping import keep_running
 from atrous.workspace.keys import create_key
 
 if TYPE_CHECKING:
     import socket
+    from types import FrameType
 
     from atrous.workspace.ports import Ports
 
@@ -39,6 +44,10 @@ def serve(
     certfile: Annotated[str | None, typer.Option(help="PEM certificate chain, for HTTPS.")] = None,
     keyfile: Annotated[str | None, typer.Option(help="PEM key of the certificate, unencrypted.")] = None,
     log_format: Annotated[str | None, typer.Option(help="people or json \\[default: people].")] = None,
+    worker: Annotated[
+        bool | None,
+        typer.Option("--worker/--no-worker", help="Do queued jobs too, in a process beside \\[default: --worker]."),
+    ] = None,
 ) -> None:
     r"""Serve every published model over the HTTP API that Roboflow's clients speak.
 
@@ -52,6 +61,7 @@ def serve(
         "certfile": certfile,
         "keyfile": keyfile,
         "log_format": log_format,
+        "worker": worker,
     }
     settings = read_settings(os.environ, read_config(), given)
     check_certificate(settings.certfile, settings.keyfile)
@@ -61,10 +71,22 @@ def serve(
         _give_first_key(ports, workspace)
     listener = listen(settings.host, settings.port)
     say(f"serving {find_home()} at {_address_of(listener, settings)} (Ctrl-C ends)")
-    if settings.workers == 1:
-        _run(settings, ports, listener)
-    elif not run_workers(settings.workers, partial(_work, settings), listener):
-        raise AtrousError("the workers died as soon as they were started; the log above says why")
+    # So that SIGTERM ends what is kept beside too; the server itself catches it first.
+    signal.signal(signal.SIGTERM, _exit)
+    with keep_running(_worker_command(settings)) if settings.worker else nullcontext():
+        if settings.workers == 1:
+            _run(settings, ports, listener)
+        elif not run_workers(settings.workers, partial(_work, settings), listener):
+            raise AtrousError("the workers died as soon as they were started; the log above says why")
+
+
+def _exit(sig: int, frame: FrameType | None) -> None:
+    del sig, frame
+    sys.exit()
+
+
+def _worker_command(settings: Settings) -> list[str]:
+    return [sys.executable, "-P", "-m", "atrous", "worker", "--until-eof", "--log-format", settings.log_format]
 
 
 def _work(settings: Settings, listener: socket.socket) -> None:

@@ -134,6 +134,10 @@ class TerminalListener:
         """Whether Ctrl-C was pressed."""
         return self._stopping.is_set()
 
+    def should_finish(self) -> bool:
+        """Never before the last epoch."""
+        return False
+
     def _on_interrupt(self, _signal: int, _frame: FrameType | None) -> None:
         if self._stopping.is_set():
             raise KeyboardInterrupt

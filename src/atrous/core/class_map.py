@@ -11,11 +11,12 @@ BACKGROUND_ID = 0
 VOID_ID = 255
 # Ids above 254 would collide with the void id in uint8 masks.
 MAX_CLASSES = 255
+MIN_MODEL_CLASSES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ClassMap:
-    """Names by id: `names[0]` is `background`; at least one more class; no name twice.
+    """Names by id: `names[0]` is `background`, which may stand alone while a project is new; no name twice.
 
     Void (255) is not a class and has no entry.
     """
@@ -25,8 +26,8 @@ class ClassMap:
     def __post_init__(self) -> None:
         if not self.names or self.names[0] != BACKGROUND:
             raise InvalidInputError(f"class map {list(self.names)}: id 0 must be named {BACKGROUND!r}")
-        if not 2 <= len(self.names) <= MAX_CLASSES:
-            raise InvalidInputError(f"class map has {len(self.names)} classes; a model needs 2 to {MAX_CLASSES}")
+        if len(self.names) > MAX_CLASSES:
+            raise InvalidInputError(f"class map has {len(self.names)} classes; {MAX_CLASSES} is the most")
         seen: set[str] = set()
         for name in self.names:
             key = name.casefold()

@@ -18,9 +18,12 @@ RESERVED_SLUGS = frozenset(
         "annotation-jobs",
         "annotations",
         "api",
+        "api-keys",
         "assets",
+        "asynctasks",
         "auth-cli",
         "autolabel",
+        "batch-processing",
         "batches",
         "billing-usage-report",
         "build",
@@ -29,6 +32,7 @@ RESERVED_SLUGS = frozenset(
         "dedicated",
         "deployments",
         "device",
+        "devices",
         "docs",
         "getweights",
         "groups",
@@ -65,9 +69,11 @@ RESERVED_SLUGS = frozenset(
         "universe",
         "upload",
         "usage",
+        "videoinfer",
         "vision-events",
         "webrtc",
         "workflows",
+        "workspaces",
     ]
 )
 

@@ -51,7 +51,7 @@ class ClassMapping:
     class_map: ClassMap
 
 
-def map_classes(classes: Mapping[int, str], existing: ClassMap | None) -> ClassMapping:
+def map_classes(classes: Mapping[int, str], existing: ClassMap | None, *, may_be_empty: bool = False) -> ClassMapping:
     """Find our id for each value of a source.
 
     Names are matched without case and surrounding spaces. New names come after the existing ones, in order of value.
@@ -59,6 +59,7 @@ def map_classes(classes: Mapping[int, str], existing: ClassMap | None) -> ClassM
     Args:
         classes: source value -> source name.
         existing: the project's classes; None for a new project.
+        may_be_empty: whether there may be no class besides background and void, as in what is said of one picture.
 
     Raises:
         InvalidDatasetError: if two values have the same name, no class is left besides background and void, or there
@@ -79,7 +80,7 @@ def map_classes(classes: Mapping[int, str], existing: ClassMap | None) -> ClassM
             raise InvalidDatasetError(
                 f"with class {source_name!r} there are {len(names)} classes; merge some, {MAX_CLASSES} is the most"
             )
-    _check_rows(rows)
+    _check_rows(rows, may_be_empty=may_be_empty)
     return ClassMapping(tuple(rows), ClassMap(tuple(names)))
 
 
@@ -98,7 +99,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", " ", name.casefold()).strip()
 
 
-def _check_rows(rows: Iterable[MappingRow]) -> None:
+def _check_rows(rows: Iterable[MappingRow], *, may_be_empty: bool) -> None:
     first: dict[int, MappingRow] = {}
     for row in rows:
         if row.id in {BACKGROUND_ID, VOID_ID}:
@@ -109,5 +110,5 @@ def _check_rows(rows: Iterable[MappingRow]) -> None:
                 f"classes {other.source_name!r} (value {other.source_value}) and {row.source_name!r} (value "
                 f"{row.source_value}) have the same name; rename one of them"
             )
-    if not first:
+    if not first and not may_be_empty:
         raise InvalidDatasetError("the source names no class besides background and void; name at least one class")

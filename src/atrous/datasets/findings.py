@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from atrous.datasets.fixes import Fix
+
 if TYPE_CHECKING:
-    from atrous.datasets.fixes import Fix
+    from collections.abc import Mapping
 
 
 class Kind(StrEnum):
@@ -101,3 +103,22 @@ class Finding:
             "value": self.value,
             "other_file": self.other_file,
         }
+
+
+def read_finding(content: Mapping[str, Any]) -> Finding:
+    """The finding that `as_json` gave.
+
+    Raises:
+        KeyError, TypeError, ValueError: if it is none.
+    """
+    x_y = content["pixel_xy"]
+    return Finding(
+        kind=Kind(content["kind"]),
+        file=content["file"],
+        reason=content["reason"],
+        remedy=content["remedy"],
+        fix=Fix(content["fix"]) if content["fix"] else None,
+        pixel_xy=(x_y[0], x_y[1]) if x_y else None,
+        value=content["value"],
+        other_file=content["other_file"],
+    )

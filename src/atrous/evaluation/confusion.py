@@ -38,6 +38,20 @@ def count_pixels(
     Raises:
         InvalidInputError: if the sizes differ, or an id is K or more.
     """
+    check_pair(label_HW, predicted_HW, class_count)
+    counts_LK = _count_pairs(label_HW.ravel(), predicted_HW.ravel(), class_count)
+    unknown = class_count + np.flatnonzero(counts_LK[class_count:VOID_ID].any(axis=1))
+    if unknown.size:
+        raise _unknown_label(unknown[0], class_count)
+    return counts_LK[:class_count].copy()
+
+
+def check_pair(label_HW: NDArray[np.uint8], predicted_HW: NDArray[np.uint8], class_count: int) -> None:
+    """Do nothing if a label and a prediction can be compared.
+
+    Raises:
+        InvalidInputError: if there are no classes or too many, the sizes differ, or a predicted id is no class.
+    """
     if not 1 <= class_count <= MAX_CLASSES:
         raise InvalidInputError(f"{class_count} classes; a confusion matrix needs 1 to {MAX_CLASSES}")
     if label_HW.shape != predicted_HW.shape:
@@ -47,13 +61,22 @@ def count_pixels(
         )
     if predicted_HW.size and (highest := int(predicted_HW.max())) >= class_count:
         raise InvalidInputError(f"the prediction has class id {highest}, but there are {class_count} classes")
-    counts_LK = _count_pairs(label_HW.ravel(), predicted_HW.ravel(), class_count)
-    unknown = class_count + np.flatnonzero(counts_LK[class_count:VOID_ID].any(axis=1))
-    if unknown.size:
-        raise InvalidInputError(
-            f"the label has class id {unknown[0]}, but there are {class_count} classes; fix the label or add the class"
-        )
-    return counts_LK[:class_count].copy()
+
+
+def check_known_labels(label_N: NDArray[np.uint8], class_count: int) -> None:
+    """Do nothing if labels without void are all classes.
+
+    Raises:
+        InvalidInputError: naming the lowest id that is none.
+    """
+    if label_N.size and label_N.max() >= class_count:
+        raise _unknown_label(label_N[label_N >= class_count].min(), class_count)
+
+
+def _unknown_label(class_id: int, class_count: int) -> InvalidInputError:
+    return InvalidInputError(
+        f"the label has class id {class_id}, but there are {class_count} classes; fix the label or add the class"
+    )
 
 
 def _count_pairs(label_N: NDArray[np.uint8], predicted_N: NDArray[np.uint8], class_count: int) -> NDArray[np.int64]:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from atrous.bundle.layout import ONNX_OPSET
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from atrous.core.sizes import Size
     from atrous.models.architectures import SegmentationNetwork
 
-# Read by ONNX Runtime since 1.14, so by every stock server in use.
-OPSET = 18
 # Two, because torch would take a batch of one for a constant.
 EXAMPLE_BATCH = 2
 MAX_BATCH = 1024
@@ -36,7 +36,7 @@ def export_onnx(network: SegmentationNetwork, size: Size, path: Path) -> None:
             input_names=["images"],
             output_names=["logits"],
             dynamic_shapes=({0: batch},),
-            opset_version=OPSET,
+            opset_version=ONNX_OPSET,
             dynamo=True,
             verbose=False,
         )

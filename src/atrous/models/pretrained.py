@@ -71,7 +71,7 @@ def _download_encoder(network: SegmentationNetwork, encoder: str, weights: str) 
 
 
 def _load_file(network: SegmentationNetwork, path: Path) -> None:
-    weights = _read_state_dict(path)
+    weights = read_state_dict(path)
     own = network.network.state_dict()
     named = ({prefix + name: value for name, value in weights.items()} for prefix in ENCODER_PREFIXES)
     fitting = max((_keep_fitting(own, candidate) for candidate in named), key=len)
@@ -89,7 +89,12 @@ def _keep_fitting(own: dict[str, Tensor], weights: dict[str, Tensor]) -> dict[st
     return {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
 
 
-def _read_state_dict(path: Path) -> dict[str, Tensor]:
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """The weights in a file, named as segmentation-models-pytorch names them.
+
+    Raises:
+        InvalidInputError: if there is no such file, or it holds anything but plain weights.
+    """
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:

@@ -16,9 +16,12 @@ import numpy as np
 from atrous.core.class_map import BACKGROUND_ID
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from atrous.bundle.preprocessing import Placement
+    from atrous.bundle.regions import Region
     from atrous.core.sizes import Size
 
 
@@ -41,7 +44,9 @@ def decode_logits(logits_Khw: NDArray[np.float32], placement: Placement) -> Pred
         placement: where the picture lay in the network's input.
     """
     seen = _decode_window(_cut_padding(logits_Khw, placement), placement.window.size)
-    return seen if placement.window.size == placement.picture else _paste(seen, placement)
+    if placement.window.size == placement.picture:
+        return seen
+    return join_tiles(placement.picture, [(placement.window, seen)])
 
 
 def _decode_window(inner_Khw: NDArray[np.float32], size: Size) -> Prediction:
@@ -59,11 +64,13 @@ def _decode_window(inner_Khw: NDArray[np.float32], size: Size) -> Prediction:
     return Prediction(mask_HW, np.asarray(1 / total_HW, np.float32))
 
 
-def _paste(seen: Prediction, placement: Placement) -> Prediction:
-    shape = placement.picture.height, placement.picture.width
+def join_tiles(picture: Size, tiles: Iterable[tuple[Region, Prediction]]) -> Prediction:
+    """Put the answers for parts of a picture together; where no part was, it is background of confidence 0."""
+    shape = picture.height, picture.width
     mask_HW, confidence_HW = np.full(shape, BACKGROUND_ID, np.uint8), np.zeros(shape, np.float32)
-    mask_HW[placement.window.slices] = seen.mask_HW
-    confidence_HW[placement.window.slices] = seen.confidence_HW
+    for region, seen in tiles:
+        mask_HW[region.slices] = seen.mask_HW
+        confidence_HW[region.slices] = seen.confidence_HW
     return Prediction(mask_HW, confidence_HW)
 
 

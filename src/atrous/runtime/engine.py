@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atrous.bundle.bundle import Bundle, open_bundle
-from atrous.bundle.preprocessing import fit_image, normalise, place_picture, skip_steps
+from atrous.bundle.preprocessing import TILE_STEPS, fit_image, locate_tiles, normalise, place_picture, skip_steps
 from atrous.core.errors import InvalidBundleError
 from atrous.core.sizes import Size
 from atrous.runtime.backends import BACKENDS, Network
-from atrous.runtime.decode import Prediction, decode_logits
+from atrous.runtime.decode import Prediction, decode_logits, join_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from atrous.bundle.preprocessing import Step
+    from atrous.bundle.preprocessing import Preprocessing, Step
 
 
 class Engine:
@@ -39,6 +39,19 @@ class Engine:
             skipped: steps of the bundle's preprocessing to leave out for this picture.
         """
         preprocessing = skip_steps(self.bundle.preprocessing, skipped)
+        if preprocessing.tiles is None:
+            return self._predict_tile(image_HWC, preprocessing)
+        size = Size(height=image_HWC.shape[0], width=image_HWC.shape[1])
+        tile_steps = skip_steps(preprocessing, TILE_STEPS)
+        return join_tiles(
+            size,
+            (
+                (region, self._predict_tile(image_HWC[region.slices], tile_steps))
+                for region in locate_tiles(size, preprocessing)
+            ),
+        )
+
+    def _predict_tile(self, image_HWC: NDArray[np.uint8], preprocessing: Preprocessing) -> Prediction:
         placement = place_picture(Size(height=image_HWC.shape[0], width=image_HWC.shape[1]), preprocessing)
         input_CHW = normalise(fit_image(image_HWC, preprocessing), preprocessing)
         logits_BKhw = self._network(input_CHW[None])

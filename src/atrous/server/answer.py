@@ -98,6 +98,14 @@ def answer_picture(loaded: LoadedModel, data: bytes, wish: Wish) -> dict[str, An
     }
 
 
+def lift_mask(reply: dict[str, Any]) -> dict[str, Any]:
+    """The same reply with a copy of the label mask and its classes at the top, where the roboflow package looks."""
+    predictions = reply["predictions"]
+    copied = {name: predictions[name] for name in ("segmentation_mask", "class_map")}
+    # Before the rest, as readers of the stock reply may count on its order.
+    return copied | reply
+
+
 def draw_picture(loaded: LoadedModel, data: bytes, wish: Wish) -> bytes:
     """Predict one picture and give it as JPEG with its label mask drawn over it.
 

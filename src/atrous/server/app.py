@@ -98,7 +98,12 @@ def _list_middleware(service: Service) -> list[Middleware]:
         *([cors] if settings.cors_origins else []),
         Middleware(Exchange, service=service),
         Middleware(Deadline, request_timeout_s=settings.request_timeout_s, body_timeout_s=settings.body_timeout_s),
-        Middleware(BodyLimit, max_bytes=settings.max_body_bytes, budget=service.body_budget),
+        Middleware(
+            BodyLimit,
+            max_bytes=settings.max_body_bytes,
+            max_upload_bytes=settings.max_upload_bytes,
+            budget=service.body_budget,
+        ),
     ]
 
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
+# What is sent here is written to disk part by part as it comes.
+UPLOADS = "/platform/"
+
+
 class BodyBudget:
     """Bytes of bodies that are held at a time. Safe to use from several threads."""
 
@@ -50,11 +54,13 @@ class BodyLimit:
     """Refuses a body by its announced length before it is read, and by what arrives while it is read.
 
     Only bytes that have arrived count for the budget: who announces much and sends nothing takes nothing from others.
+    Uploads of whole files have a limit of their own and are not held, so they do not count.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, budget: BodyBudget) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, max_upload_bytes: int, budget: BodyBudget) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_upload_bytes = max_upload_bytes
         self._budget = budget
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,15 +70,19 @@ class BodyLimit:
             return
         announced = Headers(scope=scope).get("content-length", "")
         announced_bytes = int(announced[:20]) if announced.isascii() and announced.isdigit() else 0
-        held_bytes = 0
+        is_upload = scope["method"] == "PUT" and scope["path"].startswith(UPLOADS)
+        check = self._check_upload if is_upload else self._check
+        read_bytes = held_bytes = 0
 
         async def receive_limited() -> Message:
-            nonlocal held_bytes
-            self._check(announced_bytes)
+            nonlocal read_bytes, held_bytes
+            check(announced_bytes)
             message = await receive()
             size_bytes = len(message.get("body", b""))
             if size_bytes:
-                self._check(held_bytes + size_bytes)
+                read_bytes += size_bytes
+                check(read_bytes)
+            if size_bytes and not is_upload:
                 self._budget.take(size_bytes)
                 held_bytes += size_bytes
             return message
@@ -87,4 +97,11 @@ class BodyLimit:
             raise TooLargeError(
                 f"the request's body is over {self._max_bytes} bytes; send a smaller picture or fewer at a time, or "
                 "raise max_body_bytes of the server"
+            )
+
+    def _check_upload(self, size_bytes: int) -> None:
+        if size_bytes > self._max_upload_bytes:
+            raise TooLargeError(
+                f"the file is over {self._max_upload_bytes} bytes; send it in several parts, or raise max_upload_bytes "
+                "of the server"
             )

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CLOSE = {"Connection": "close"}
+# Whole data sets go through here, in either direction.
+TRANSFERS = "/platform/"
 
 
 class Deadline:
     """Ends a request that takes too long, whose body stops arriving, or whose caller has gone; what it held is freed.
 
-    Waiting for a slot, for a model to load and for the caller to read the reply all count.
+    Waiting for a slot, for a model to load and for the caller to read the reply all count. A transfer may take as long
+    as it likes while it gets ahead.
     """
 
     def __init__(self, app: ASGIApp, request_timeout_s: float, body_timeout_s: float) -> None:
@@ -39,11 +42,23 @@ class Deadline:
             return
         has_started = False
 
-        caller = _Caller(receive, self._body_timeout_s)
+        is_transfer = scope["path"].startswith(TRANSFERS)
+
+        def note_progress() -> None:
+            if is_transfer and not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time() + self._request_timeout_s)
+
+        async def receive_noting() -> Message:
+            message = await receive()
+            note_progress()
+            return message
+
+        caller = _Caller(receive_noting, self._body_timeout_s)
 
         async def send_noting(message: Message) -> None:
             nonlocal has_started
             has_started = True
+            note_progress()
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 # From here on a server reports the caller as gone, only because all has been said.
                 caller.release()
@@ -95,12 +110,12 @@ class _Caller:
             raise
         finally:
             self.release()
+            if self._watch is not None:
+                self._watch.cancel()
 
     def release(self) -> None:
-        """Stop watching."""
+        """Let the app run on if the caller leaves; it may still wait to hear that he has."""
         self._task = None
-        if self._watch is not None:
-            self._watch.cancel()
 
     async def _receive_next(self) -> Message:
         if self._watch is not None:

@@ -79,5 +79,7 @@ async def _answer_validation_error(_: Request, raised: Exception) -> Response:
 
 async def _answer_http_exception(_: Request, raised: Exception) -> Response:
     error = cast("HTTPException", raised)
-    content = {"message": PLAINER.get(error.detail, str(error.detail)), "detail": error.detail}
+    message = PLAINER.get(error.detail, str(error.detail))
+    reason = {"message": message, "status": error.status_code, "type": HTTPStatus(error.status_code).phrase}
+    content: dict[str, Any] = {"message": message, "detail": error.detail, "error": reason}
     return error_response(error.status_code, content, dict(error.headers or {}))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+DEFINITIONS = "#/$defs/"
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -29,5 +31,18 @@ def parse_json(model: type[Body], body: bytes) -> Body:
 
 def describe_json(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """What OpenAPI is told of a body that a route reads by itself."""
-    content = {"application/json": {"schema": model.model_json_schema()}}
+    schema = model.model_json_schema()
+    content = {"application/json": {"schema": _inline(schema, schema.get("$defs", {}))}}
     return {"requestBody": {"required": required, "content": content}}
+
+
+def _inline(part: Any, definitions: dict[str, Any]) -> Any:
+    """A part of a schema with the definitions in the places that refer to them; none refers to itself."""
+    if isinstance(part, list):
+        return [_inline(one, definitions) for one in cast("list[Any]", part)]
+    if not isinstance(part, dict):
+        return part
+    fields = cast("dict[str, Any]", part)
+    if "$ref" in fields:
+        return _inline(definitions[fields["$ref"].removeprefix(DEFINITIONS)], definitions)
+    return {name: _inline(one, definitions) for name, one in fields.items() if name != "$defs"}

@@ -66,3 +66,4 @@ def _hash_inside(text: str, element: str) -> str:
 
 HOME_PAGE = read_page("home.html")
 DOCS_PAGE = read_page("docs.html")
+SIGN_IN_PAGE = read_page("sign_in.html")

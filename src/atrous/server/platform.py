@@ -101,19 +101,28 @@ class PlatformError(BaseModel):
     message: str
 
 
-PLATFORM_ERRORS: Responses = {
-    status: {"model": PlatformError, "description": description}
-    for status, description in {
-        400: "The request asks for something that cannot be.",
-        401: "No key was sent, or one that is not valid here.",
-        403: "The key may not do this.",
-        404: "There is nothing of this name that the key may see.",
-        408: "The body stopped arriving.",
-        409: "It exists already, or its state forbids this.",
-        413: "Over a limit, which the message names.",
-        422: "The body or a parameter has another form.",
-        429: "Too many requests with this key.",
-        503: "Not now; send the request again.",
-        507: "The disk is full.",
-    }.items()
+class FlatError(BaseModel):
+    """The same with a sentence as `error`."""
+
+    error: str
+    message: str
+    status: int
+
+
+_MEANINGS = {
+    400: "The request asks for something that cannot be.",
+    401: "No key was sent, or one that is not valid here.",
+    403: "The key may not do this.",
+    404: "There is nothing of this name that the key may see.",
+    408: "The body stopped arriving.",
+    409: "It exists already, or its state forbids this.",
+    413: "Over a limit, which the message names.",
+    422: "The body or a parameter has another form.",
+    429: "Too many requests with this key.",
+    503: "Not now; send the request again.",
+    507: "The disk is full.",
 }
+PLATFORM_ERRORS: Responses = {
+    status: {"model": PlatformError, "description": meaning} for status, meaning in _MEANINGS.items()
+}
+FLAT_ERRORS: Responses = {status: {"model": FlatError, "description": meaning} for status, meaning in _MEANINGS.items()}

@@ -28,6 +28,7 @@ class Settings:
             it sends anything, so the default names `instance-segmentation`, whose answers it passes on as they are;
             `served_task` beside it always tells the truth.
         max_body_bytes: largest request body; a 12-megapixel JPEG is about 6 MB, 8 MB as base64.
+        max_upload_bytes: largest archive of a dataset, which is written to disk as it comes.
         max_pixels: largest picture, judged by its header; answering one takes about 32 bytes a pixel.
         max_images: pictures in one request; they are answered one after the other by one thread.
         threads: threads of one pass through a network; 0 takes every core.
@@ -56,6 +57,9 @@ class Settings:
         log_format: `people` or `json`.
         log_level: the lowest level that is written.
         recent_logs: lines of the log that are held in memory for `/logs`.
+        worker: whether a worker runs beside the server and does what is queued.
+        train_encoder_weights: what a training that is started over HTTP begins with where its caller names nothing:
+            `imagenet`, which is fetched from a hub, `none`, or the absolute path of a file of weights.
     """
 
     host: str = "127.0.0.1"
@@ -63,6 +67,7 @@ class Settings:
     auth_required: bool = True
     sdk_task: str = INSTANCE_SEGMENTATION
     max_body_bytes: int = 20_000_000
+    max_upload_bytes: int = 20_000_000_000
     max_pixels: int = 100_000_000
     max_images: int = 64
     threads: int = 0
@@ -87,6 +92,8 @@ class Settings:
     log_format: str = PEOPLE
     log_level: str = "info"
     recent_logs: int = 1000
+    worker: bool = True
+    train_encoder_weights: str = "imagenet"
 
 
 def read_settings(environment: Mapping[str, str], config: Mapping[str, Any], overrides: Mapping[str, Any]) -> Settings:
@@ -198,6 +205,7 @@ OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "auth": ("auth_required", _switch),
     "sdk_task": ("sdk_task", _one_of(INSTANCE_SEGMENTATION, SEMANTIC_SEGMENTATION)),
     "max_body_bytes": ("max_body_bytes", _whole(1000, 10**10)),
+    "max_upload_bytes": ("max_upload_bytes", _whole(1000, 10**13)),
     "max_pixels": ("max_pixels", _whole(1, 10**9)),
     "max_images": ("max_images", _whole(1, 10_000)),
     "threads": ("threads", _whole(0, 1024)),
@@ -222,4 +230,6 @@ OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "log_format": ("log_format", _one_of(PEOPLE, JSON)),
     "log_level": ("log_level", _one_of("debug", "info", "warning", "error")),
     "recent_logs": ("recent_logs", _whole(0, 1_000_000)),
+    "worker": ("worker", _switch),
+    "train_encoder_weights": ("train_encoder_weights", _text),
 }

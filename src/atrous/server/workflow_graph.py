@@ -114,15 +114,15 @@ def bind_model(graph: Graph, inputs: Mapping[str, Any]) -> str:
     return model_id
 
 
-def bind_threshold(graph: Graph, inputs: Mapping[str, Any]) -> float:
-    """The threshold for a request's inputs.
+def bind_confidence(graph: Graph, inputs: Mapping[str, Any]) -> float | str:
+    """The threshold for a request's inputs, or the name of one.
 
     Raises:
         WorkflowError: if mode or threshold is none.
     """
     mode = _bind(graph.mode, inputs)
     if isinstance(mode, str) and mode in NAMED:
-        return NAMED[mode]
+        return mode
     if mode != CUSTOM:
         raise _refuse_inputs("confidence_mode", "must be best, default or custom")
     custom = _bind(graph.custom, inputs)

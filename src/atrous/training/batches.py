@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from atrous.bundle.preprocessing import fit_image, fit_mask, normalise
-from atrous.datasets.content import load_sample
+from atrous.bundle.preprocessing import normalise
+from atrous.datasets.content import load_fitted
 from atrous.training.augmentation import make_augmentation
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ class FittedSamples:
         """Give image_HWC (BGR) and mask_HW at the network's size."""
         if self._cache is not None and index in self._cache:
             return self._cache[index]
-        image_HWC, mask_HW = load_sample(self._samples[index], auto_orient=self._preprocessing.auto_orient)
-        fitted = fit_image(image_HWC, self._preprocessing), fit_mask(mask_HW, self._preprocessing)
+        fitted = load_fitted(self._samples[index], self._preprocessing)
         if self._cache is not None:
             self._cache[index] = fitted
         return fitted

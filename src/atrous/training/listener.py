@@ -1,4 +1,4 @@
-"""What a training tells while it runs, and how it is asked to stop."""
+"""What a training tells while it runs, and how it is asked to end early."""
 
 from __future__ import annotations
 
@@ -58,6 +58,10 @@ class Listener(Protocol):
         """Asked after each batch and each epoch; True ends the training cleanly, after a checkpoint."""
         ...
 
+    def should_finish(self) -> bool:
+        """Asked after each batch and each epoch; True makes the best weights so far the training's result."""
+        ...
+
 
 class SilentListener:
     """Follows nothing and never stops."""
@@ -70,4 +74,8 @@ class SilentListener:
 
     def should_stop(self) -> bool:
         """Never."""
+        return False
+
+    def should_finish(self) -> bool:
+        """Never before the last epoch."""
         return False

@@ -77,7 +77,7 @@ class _Progress:
 
 
 def run_training(config: TrainingConfig, listener: Listener | None = None) -> TrainingResult:
-    """Train to the last epoch, from the start or from the last checkpoint.
+    """Train to the last epoch, or to the batch after which the listener has enough, from the last checkpoint if any.
 
     Raises:
         InvalidInputError: if a split is empty or the recipe names something unknown.
@@ -87,7 +87,7 @@ def run_training(config: TrainingConfig, listener: Listener | None = None) -> Tr
     """
     run = _Run(config, listener or SilentListener())
     run.restore()
-    while run.progress.epoch < config.recipe.epochs:
+    while not run.is_finished():
         run.train_epoch()
     return run.result()
 
@@ -137,8 +137,14 @@ class _Run:
             self.progress = _Progress(**content["progress"])
         _cut_log(self.config, self.progress.epoch)
 
+    def is_finished(self) -> bool:
+        """Whether there are weights to give, and no more are wanted."""
+        if self.progress.epoch >= self.recipe.epochs:
+            return True
+        return self.progress.best_epoch > 0 and self.listener.should_finish()
+
     def train_epoch(self) -> None:
-        """Run one epoch, or what is left of it; checkpoint at its end."""
+        """Run one epoch, or what is left of it; checkpoint at its end, or where the listener has enough."""
         started = time.perf_counter()
         progress = self.progress
         order = epoch_order(self.recipe.seed, progress.epoch, len(self.train), self.recipe.batch_size)
@@ -147,8 +153,11 @@ class _Run:
         rate = 0.0
         for indices, (input_BCHW, mask_BHW) in zip(remaining, batches, strict=True):
             rate = self._train_batch(input_BCHW, mask_BHW, len(indices))
+            if self.listener.should_finish() and progress.step_in_epoch < self.steps_per_epoch:
+                self._cut_short()
+                return
         trained_s = time.perf_counter() - started
-        miou, is_best = self._validate()
+        miou, is_best = self._validate(at_once=progress.best_epoch == 0 and self.listener.should_finish())
         report = EpochReport(
             epoch=progress.epoch + 1,
             epochs=self.recipe.epochs,
@@ -168,6 +177,12 @@ class _Run:
             raise StoppedError(
                 f"stopped after epoch {progress.epoch} of {self.recipe.epochs} and a checkpoint; go on with --resume"
             )
+
+    def _cut_short(self) -> None:
+        """End inside an epoch; where none was validated yet, these weights are the best."""
+        if self.progress.best_epoch == 0:
+            self._validate(at_once=True)
+        self._checkpoint()
 
     def result(self) -> TrainingResult:
         """Read the best epoch's weights back."""
@@ -206,9 +221,9 @@ class _Run:
             )
         return rate
 
-    def _validate(self) -> tuple[float | None, bool]:
+    def _validate(self, *, at_once: bool) -> tuple[float | None, bool]:
         epoch = self.progress.epoch + 1
-        if epoch % self.recipe.validate_every and epoch != self.recipe.epochs:
+        if not at_once and epoch % self.recipe.validate_every and epoch != self.recipe.epochs:
             return None, False
         miou = validate(self.average.network, self.valid, self.config, self.fabric.device)
         if miou is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from atrous.bundle.preprocessing import fit_image, normalise, place_picture
+from atrous.bundle.preprocessing import fit_image, normalise, place_picture, skip_steps
 from atrous.core.sizes import Size
 from atrous.datasets.content import load_sample
 from atrous.evaluation.confusion import count_pixels
@@ -32,8 +32,9 @@ def validate(
     counts_KK = np.zeros((len(class_map), len(class_map)), np.int64)
     for sample in samples:
         image_HWC, label_HW = load_sample(sample, auto_orient=config.preprocessing.auto_orient)
-        placement = place_picture(Size(height=image_HWC.shape[0], width=image_HWC.shape[1]), config.preprocessing)
-        input_CHW = normalise(fit_image(image_HWC, config.preprocessing), config.preprocessing)
+        preprocessing = skip_steps(config.preprocessing, sample.steps_done)
+        placement = place_picture(Size(height=image_HWC.shape[0], width=image_HWC.shape[1]), preprocessing)
+        input_CHW = normalise(fit_image(image_HWC, preprocessing), preprocessing)
         logits_BKHW = network(torch.from_numpy(input_CHW[None]).to(device))
         logits_KHW = np.asarray(logits_BKHW[0].float().cpu().numpy(), np.float32)
         mask_HW = decode_logits(logits_KHW, placement).mask_HW

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from atrous.datasets.content import Sample
     from atrous.datasets.splits import Split
     from atrous.evaluation.evaluate import Evaluation
+    from atrous.runtime.decode import Prediction
     from atrous.workspace.ports import Ports
     from atrous.workspace.records import Model
 
@@ -46,4 +50,9 @@ def evaluate_samples(
     engine = load_engine(bundle)
     auto_orient = engine.bundle.preprocessing.auto_orient
     labelled = ((sample.name, *load_sample(sample, auto_orient=auto_orient)) for sample in samples)
-    return evaluate(labelled, engine.predict, engine.bundle.class_map, threshold=threshold, on_picture=on_picture)
+    in_turn = iter(samples)
+
+    def predict(image_HWC: NDArray[np.uint8]) -> Prediction:
+        return engine.predict(image_HWC, next(in_turn).steps_done)
+
+    return evaluate(labelled, predict, engine.bundle.class_map, threshold=threshold, on_picture=on_picture)

@@ -1,40 +1,98 @@
-"""The training job: a version and a recipe in, a published model out."""
+"""The training job: a version and a recipe in, a published model and the wish for its evaluation out."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from atrous.core.errors import AtrousError, ConflictError, MissingExtraError, StoppedError, StorageError
-from atrous.datasets.content import load_sample
-from atrous.datasets.splits import Split
-from atrous.worker.evaluation import evaluate_samples
+from atrous.core.ids import VersionId
+from atrous.worker.bundling import export_bundle, score_bundle
+from atrous.workspace.checkpoints import resolve_checkpoint
+from atrous.workspace.evaluations import request_evaluation
 from atrous.workspace.models import publish_model
-from atrous.workspace.records import TrainingState
-from atrous.workspace.trainings import end_training
-from atrous.workspace.versions import list_samples
+from atrous.workspace.records import TrainingState, Wish
+from atrous.workspace.trainings import begin_training, end_training, find_training, give_back_training, record_epochs
+from atrous.workspace.versions import find_version, list_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
     from pathlib import Path
 
     from atrous.datasets.content import Sample
-    from atrous.training.listener import Listener
+    from atrous.training.listener import EpochReport, Listener, StepReport
     from atrous.training.loop import TrainingResult
+    from atrous.worker.watch import Watch
     from atrous.workspace.ports import Ports
-    from atrous.workspace.records import Model, Training, Version
+    from atrous.workspace.records import Job, Model, Training, Version
 
 TRAINING_PACKAGES = ("torch", "segmentation_models_pytorch", "lightning_fabric", "filelock", "onnxscript")
-PARITY_PICTURES = 4
-SERVED_THRESHOLD = 0.4
+# The last process of the same training may have been killed a moment ago.
+LOCK_S = 10
+
+
+def train(ports: Ports, job: Job, folder: Path, watch: Watch) -> Mapping[str, Any]:
+    """Do a training that was queued; its subject is the training's id, its result the model's slug.
+
+    Raises:
+        StoppedError: because its worker is about to end; the training waits for another one.
+        AtrousError: whatever training or export had to say.
+    """
+    training = find_training(ports, job.workspace, job.subject)
+    model = ports.store.find_training_model(training)
+    if training.state is not TrainingState.DONE or model is None:
+        version = find_version(ports, training.workspace, VersionId(training.project, training.version))
+        training = begin_training(ports, training)
+        listener = WatchListener(ports, training, folder, watch)
+        try:
+            model = _run(ports, training, version, folder, listener, resume=True, lock_s=LOCK_S)
+        except StoppedError:
+            give_back_training(ports, training)
+            raise
+    request_evaluation(ports, model)
+    return {"model": model.slug}
+
+
+class WatchListener:
+    """Tells a job's watch of each step, and records the figures of each epoch."""
+
+    def __init__(self, ports: Ports, training: Training, run_folder: Path, watch: Watch) -> None:
+        self._ports = ports
+        self._training = training
+        self._run_folder = run_folder
+        self._watch = watch
+
+    def on_step(self, report: StepReport) -> None:
+        """Tell how far the training is."""
+        self._watch.report({"done": report.step, "total": report.total_steps, "loss": report.loss})
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """Record all epochs, as one may have been finished by a process that was killed before it could."""
+        del report
+        record_epochs(self._ports, self._training, _read_epochs(self._run_folder))
+
+    def should_stop(self) -> bool:
+        """Whether another worker is to go on, or nobody."""
+        return self._watch.wish() in {Wish.PAUSE, Wish.CANCEL}
+
+    def should_finish(self) -> bool:
+        """Whether a person has enough."""
+        return self._watch.wish() is Wish.STOP
+
+
+def _read_epochs(run_folder: Path) -> list[dict[str, Any]]:
+    from atrous.training.loop import LOG
+
+    return [json.loads(line) for line in (run_folder / LOG).read_bytes().splitlines()]
 
 
 def run_training_job(
     ports: Ports, training: Training, version: Version, *, run_folder: Path, listener: Listener, resume: bool = False
 ) -> Model:
-    """Train, export, compare, score on valid and publish; record how it ended.
+    """Train, export, compare, score on valid and publish, in this process; record how it ended.
 
     Args:
         run_folder: keeps the checkpoints, so that the job can be resumed.
@@ -47,14 +105,28 @@ def run_training_job(
         AtrousError: whatever training or export had to say; the job can be resumed.
     """
     try:
-        require_torch()
-        with _hold(run_folder):
-            model = _make_model(ports, training, version, run_folder, listener, resume=resume)
-            end_training(ports, training, TrainingState.DONE)
-    except ConflictError:
-        raise
+        return _run(ports, training, version, run_folder, listener, resume=resume)
     except StoppedError:
         end_training(ports, training, TrainingState.STOPPED)
+        raise
+
+
+def _run(
+    ports: Ports,
+    training: Training,
+    version: Version,
+    run_folder: Path,
+    listener: Listener,
+    *,
+    resume: bool,
+    lock_s: float = 0,
+) -> Model:
+    try:
+        require_torch()
+        with _hold(run_folder, lock_s):
+            model = _make_model(ports, training, version, run_folder, listener, resume=resume)
+            end_training(ports, training, TrainingState.DONE)
+    except (ConflictError, StoppedError):
         raise
     except AtrousError as error:
         end_training(ports, training, TrainingState.FAILED, str(error))
@@ -66,13 +138,15 @@ def _make_model(
     ports: Ports, training: Training, version: Version, run_folder: Path, listener: Listener, *, resume: bool
 ) -> Model:
     samples = list_samples(ports, version)
-    result = _train(training, version, samples, run_folder, listener, resume=resume)
+    recipe = resolve_checkpoint(ports, training.workspace, training.recipe)
+    result = _train(recipe, version, samples, run_folder, listener, resume=resume)
     folder = run_folder / "bundle"
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        _export(folder, training, version, samples, result)
-        metrics = _score(folder, samples, result)
+        facts = {"best_epoch": result.best_epoch, "weights_sha256": result.weights_sha256}
+        export_bundle(folder, training, version, samples, weights=result.weights, facts=facts)
+        metrics = score_bundle(folder, samples, {"best_epoch": result.best_epoch})
     except OSError as error:
         raise StorageError(
             f"{run_folder}: the model cannot be written ({error.strerror}); free space and go on with --resume"
@@ -103,13 +177,13 @@ def has_checkpoint(run_folder: Path) -> bool:
 
 
 @contextmanager
-def _hold(run_folder: Path) -> Generator[None]:
+def _hold(run_folder: Path, lock_s: float) -> Generator[None]:
     """Keep other processes from running the same training; the lock ends with this process, however it ends."""
     from filelock import FileLock, Timeout
 
     try:
         run_folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(run_folder / "lock", timeout=0)
+        lock = FileLock(run_folder / "lock", timeout=lock_s)
         lock.acquire()
     except Timeout as error:
         raise ConflictError(f"training {run_folder.name}: runs already in another process; wait for it") from error
@@ -122,7 +196,7 @@ def _hold(run_folder: Path) -> Generator[None]:
 
 
 def _train(
-    training: Training,
+    recipe: dict[str, Any],
     version: Version,
     samples: tuple[Sample, ...],
     run_folder: Path,
@@ -138,49 +212,7 @@ def _train(
         samples=samples,
         class_map=version.class_map,
         preprocessing=version.preprocessing,
-        recipe=read_recipe(training.recipe),
+        recipe=read_recipe(recipe),
         resume=resume,
     )
     return run_training(config, listener)
-
-
-def _export(
-    folder: Path, training: Training, version: Version, samples: tuple[Sample, ...], result: TrainingResult
-) -> None:
-    from atrous.export.bundle import Provenance, write_bundle
-
-    valid = [sample for sample in samples if sample.split is Split.VALID][:PARITY_PICTURES]
-    pictures_HWC = [load_sample(sample, auto_orient=version.preprocessing.auto_orient)[0] for sample in valid]
-    provenance = Provenance(
-        model_id=str(version.id),
-        architecture=training.recipe["architecture"],
-        encoder=training.recipe["encoder"],
-        recipe=training.recipe | {"best_epoch": result.best_epoch, "weights_sha256": result.weights_sha256},
-        version_hash=version.content_sha256,
-        created=training.created.isoformat(),
-    )
-    write_bundle(
-        folder,
-        weights=result.weights,
-        class_map=version.class_map,
-        preprocessing=version.preprocessing,
-        provenance=provenance,
-        pictures_HWC=pictures_HWC,
-    )
-
-
-def _score(folder: Path, samples: tuple[Sample, ...], result: TrainingResult) -> dict[str, Any]:
-    """Score the bundle itself on valid: what is published is what was measured."""
-    from atrous.export.bundle import record_metrics
-
-    valid = [sample for sample in samples if sample.split is Split.VALID]
-    evaluation = evaluate_samples(folder, valid, threshold=SERVED_THRESHOLD)
-    metrics = {
-        "split": Split.VALID.value,
-        "best_epoch": result.best_epoch,
-        "plain": evaluation.plain.as_json(),
-        "served": evaluation.served.as_json(),
-        "threshold": evaluation.threshold,
-    }
-    record_metrics(folder, metrics)
-    return {"split": metrics["split"], "miou": evaluation.plain.mean_iou, "served_miou": evaluation.served.mean_iou}

@@ -16,11 +16,16 @@ class Watch(Protocol):
     """Follows a job."""
 
     def report(self, progress: Mapping[str, Any]) -> None:
-        """Tell how far the job is; cheap enough for every picture."""
+        """Tell how far the job is; cheap enough for every picture.
+
+        Args:
+            progress: plain values, among them a number `done` (or `current`) that grows; a job whose process dies
+                several times without getting further is given up.
+        """
         ...
 
     def wish(self) -> Wish | None:
-        """What a person wants of the job by now; cheap enough for every picture."""
+        """What is wanted of the job by now, a pause included; cheap enough for every picture."""
         ...
 
 

@@ -80,7 +80,7 @@ def prepare_pair(
         source_sha256 = digest_source(item, image_sha256, mapping, fixes)
     except UnreadableFileError as error:
         return Finding(Kind.UNREADABLE, name, str(error), "check that it and its label exist and may be read")
-    mask = _encode_mask(labelled.mask_HW)
+    mask = encode_mask(labelled.mask_HW)
     if image_sha256 in known and not overwrite:
         return PreparedPair(labelled, image_sha256, hashlib.sha256(mask).hexdigest(), source_sha256)
     put(labelled.image)
@@ -92,7 +92,8 @@ def _is_utf8(name: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
-def _encode_mask(mask_HW: NDArray[uint8]) -> bytes:
+def encode_mask(mask_HW: NDArray[uint8]) -> bytes:
+    """A mask as the PNG that is kept of it."""
     encoded, data = cv2.imencode(".png", mask_HW)
     if not encoded:
         raise AssertionError("an 8-bit grey array can always be encoded")

@@ -6,12 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from atrous.datasets.class_mapping import MappingRow
+from atrous.datasets.findings import read_finding
+from atrous.datasets.fixes import Fix
 from atrous.datasets.splits import Split
 
 if TYPE_CHECKING:
-    from atrous.datasets.class_mapping import MappingRow
+    from collections.abc import Mapping
+
     from atrous.datasets.findings import Finding
-    from atrous.datasets.fixes import Fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class ImportReport:
         void_pixels: by split, pixels of those pictures that belong to no class.
         mended: pictures whose labels a remedy changed, by remedy.
         notes: what was decided on the way, as sentences for people.
+        unlabelled: how many of the new pictures have no label.
     """
 
     project: str
@@ -52,6 +56,7 @@ class ImportReport:
     void_pixels: dict[Split, int]
     mended: dict[Fix, int]
     notes: tuple[str, ...]
+    unlabelled: int = 0
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -80,6 +85,7 @@ class ImportReport:
             "mapping": [row.as_json() for row in self.mapping],
             "refused": self.is_refused,
             "imported": {split.value: self.imported.get(split, 0) for split in Split},
+            "unlabelled": self.unlabelled,
             "known": self.known,
             "relabelled": [{"file": one.file, "changed_px": one.changed_px} for one in self.relabelled],
             "left_out": self.left_out,
@@ -90,3 +96,26 @@ class ImportReport:
             "mended": {fix.value: count for fix, count in self.mended.items()},
             "notes": list(self.notes),
         }
+
+
+def read_report(content: Mapping[str, Any]) -> ImportReport:
+    """The report that `as_json` gave, with the findings that it still has.
+
+    Raises:
+        KeyError, TypeError, ValueError: if it is none.
+    """
+    return ImportReport(
+        project=content["project"],
+        format=content["format"],
+        mapping=tuple(MappingRow(**row) for row in content["mapping"]),
+        is_refused=content["refused"],
+        imported={Split(split): count for split, count in content["imported"].items()},
+        known=content["known"],
+        relabelled=tuple(Relabelled(**one) for one in content["relabelled"]),
+        findings=tuple(map(read_finding, content["findings"])),
+        pixels={Split(split): dict(by_name) for split, by_name in content["pixels"].items()},
+        void_pixels={Split(split): pixels for split, pixels in content["void_pixels"].items()},
+        mended={Fix(fix): count for fix, count in content["mended"].items()},
+        notes=tuple(content["notes"]),
+        unlabelled=content["unlabelled"],
+    )

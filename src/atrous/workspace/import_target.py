@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from atrous.workspace.records import Picture, Project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
@@ -35,12 +37,18 @@ class ImportTarget:
         old = ports.store.list_pictures(workspace, slug) if project else []
         self._pictures = {picture.image_sha256: picture for picture in old}
         self._added: list[Picture] = []
-        self._changed: list[Picture] = []
+        self._changed: dict[str, Picture] = {}
+        # By image, the labels as this import knows them to be kept.
+        self._masks = {picture.image_sha256: picture.mask_sha256 for picture in old}
 
     @property
     def pictures(self) -> Mapping[str, Picture]:
         """All pictures of the project by the sha256 of their image."""
         return self._pictures
+
+    def now(self) -> datetime:
+        """The time."""
+        return self._ports.clock.now()
 
     def put(self, data: bytes) -> str:
         """Store a file and give its sha256; may be called from other threads."""
@@ -56,7 +64,7 @@ class ImportTarget:
     def replace(self, picture: Picture) -> None:
         """Change what is kept of a picture, whose mask is stored already."""
         self._pictures[picture.image_sha256] = picture
-        self._changed.append(picture)
+        self._changed[picture.image_sha256] = picture
         if len(self._changed) >= BATCH:
             self.flush()
 
@@ -74,8 +82,27 @@ class ImportTarget:
             self._keep_project()
         added, self._added = self._added, []
         self._ports.store.add_pictures(self._workspace, self._slug, added)
-        changed, self._changed = self._changed, []
-        self._ports.store.update_pictures(self._workspace, self._slug, changed)
+        self._masks |= {picture.image_sha256: picture.mask_sha256 for picture in added}
+        changed, self._changed = self._changed, {}
+        if changed:
+            change = partial(self._renew, changed=changed)
+            self._ports.store.change_pictures(self._workspace, self._slug, list(changed), change)
+            self._masks |= {image: picture.mask_sha256 for image, picture in changed.items()}
+
+    def _renew(self, now: Picture, changed: Mapping[str, Picture]) -> Picture:
+        """What this import says of a picture, beside what others said of it meanwhile; their label wins."""
+        new = changed[now.image_sha256]
+        tags = tuple(dict.fromkeys((*now.tags, *new.tags)))
+        settled = replace(now, split=new.split, pending=new.pending, tags=tags)
+        if now.mask_sha256 != self._masks.get(now.image_sha256):
+            return settled
+        return replace(
+            settled,
+            mask_sha256=new.mask_sha256,
+            class_pixels=new.class_pixels,
+            look=new.look,
+            source_sha256=new.source_sha256,
+        )
 
     def settle_splits(self) -> dict[SplitRule, int]:
         """Choose the splits that are yet to be chosen, now that all pictures are known; tell how many by rule."""
@@ -100,11 +127,11 @@ class ImportTarget:
             self._project = Project(self._workspace, self._slug, self._class_map, self._ports.clock.now())
             self._ports.store.add_project(self._project)
         elif self._project.class_map != self._class_map:
-            now = self._ports.store.find_project(self._workspace, self._slug)
-            if now != self._project:
+            new = self._class_map.names[len(self._project.class_map) :]
+            if self._ports.store.extend_classes(self._workspace, self._slug, new) != self._class_map:
                 raise ConflictError(f"project {self._slug!r}: its classes changed meanwhile; run the import again")
-            self._ports.store.set_class_map(self._workspace, self._slug, self._class_map)
             self._project = replace(self._project, class_map=self._class_map)
+        self._ports.store.touch_project(self._workspace, self._slug, self.now())
 
 
 def describe_for_split(picture: Picture) -> Splittable:

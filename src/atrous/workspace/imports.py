@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING
 from atrous.core.class_map import VOID_ID
 from atrous.core.errors import InvalidDatasetError
 from atrous.core.ids import check_slug
+from atrous.datasets.bare_pictures import NO_FORMAT, list_pictures, part_unlabelled
 from atrous.datasets.class_mapping import map_classes
 from atrous.datasets.cross_checks import find_across, find_moves
 from atrous.datasets.facts import PictureFacts, sum_pixels
 from atrous.datasets.files.opening import open_dataset
 from atrous.datasets.findings import Finding, Kind
 from atrous.datasets.fixes import NO_FIXES, Fix, Fixes
-from atrous.datasets.formats import AUTO, read_source
+from atrous.datasets.formats import AUTO, has_format, read_source
 from atrous.datasets.inspection import inspect_source
 from atrous.datasets.parallel import map_in_threads
 from atrous.datasets.source import Hints
-from atrous.datasets.splits import Split, SplitRule, Splittable, find_split_rule, split_for_now
+from atrous.datasets.splits import Split, SplitRule
+from atrous.workspace.bare_imports import BarePicture, prepare_bare
 from atrous.workspace.import_pairs import PreparedPair, UnchangedPair, prepare_pair
+from atrous.workspace.import_places import Place, Steps
 from atrous.workspace.import_report import ImportReport, Relabelled
 from atrous.workspace.import_target import ImportTarget
 from atrous.workspace.project_tree import forget_unlabelled, join_pictures
@@ -30,11 +33,11 @@ from atrous.workspace.records import Picture
 from atrous.workspace.workspaces import choose_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence, Set
     from pathlib import Path
 
     from atrous.datasets.class_mapping import ClassMapping
-    from atrous.datasets.files.tree import Tree
+    from atrous.datasets.files.tree import File, Tree
     from atrous.datasets.source import Source, SourceItem
     from atrous.workspace.ports import Ports
     from atrous.workspace.records import Project
@@ -54,6 +57,10 @@ class ImportOptions:
         overwrite: replace labels of pictures that the project has, where the source's differ; the source may then be
             annotations alone, whose pictures are found in the project by name.
         strict: import nothing if there is any finding at all.
+        unlabelled: take pictures without a label too, as unlabelled ones.
+        split: where all new pictures go, whatever the source says.
+        batch: the name that new pictures are kept together by.
+        tags: words that all its pictures get.
     """
 
     format_name: str = AUTO
@@ -61,6 +68,10 @@ class ImportOptions:
     fixes: Fixes = NO_FIXES
     overwrite: bool = False
     strict: bool = False
+    unlabelled: bool = False
+    split: Split | None = None
+    batch: str = ""
+    tags: tuple[str, ...] = ()
 
 
 DEFAULT_OPTIONS = ImportOptions()
@@ -100,7 +111,8 @@ def import_dataset(
     with open_dataset(path) as tree:
         project = ports.store.find_project(workspace, project_slug)
         format_name, source = _read(ports, tree, project, options)
-        mapping = map_classes(source.classes, project.class_map if project else None)
+        source, bare = part_unlabelled(source, tree) if options.unlabelled else (source, {})
+        mapping = map_classes(source.classes, project.class_map if project else None, may_be_empty=bool(bare))
         tally = _Tally(list(source.findings))
         report = partial(_report, project=project_slug, format_name=format_name, source=source, mapping=mapping)
         if options.strict:
@@ -108,7 +120,11 @@ def import_dataset(
             if findings:
                 return report(tally=_Tally(list(findings)), pictures={}, is_refused=True)
         target = ImportTarget(ports, workspace, project_slug, project, mapping.class_map)
-        _import_items(source, mapping, options, target, tally, progress=progress)
+        steps = Steps(progress, len(source.items) + len(bare))
+        given = {options.split} if options.split else {item.split for item in source.items} | set(bare.values())
+        run = _Run(options, given, target, tally, steps)
+        _import_items(source, mapping, run)
+        _import_bare(bare, run)
     if not tally.names:
         raise InvalidDatasetError(_describe_nothing(path, tally.findings))
     _finish_splits(target, tally, options.fixes)
@@ -118,10 +134,11 @@ def import_dataset(
 
 def _read(ports: Ports, tree: Tree, project: Project | None, options: ImportOptions) -> tuple[str, Source]:
     hints = Hints(options.class_list, options.fixes)
-    if not project or not options.overwrite:
-        return read_source(tree, options.format_name, hints)
-    pictures = ports.store.list_pictures(project.workspace, project.slug)
-    joined = join_pictures(tree, pictures, ports.blobs)
+    joined = tree
+    if project and options.overwrite:
+        joined = join_pictures(tree, ports.store.list_pictures(project.workspace, project.slug), ports.blobs)
+    if options.unlabelled and options.format_name == AUTO and not has_format(joined):
+        return NO_FORMAT, list_pictures(tree)
     format_name, source = read_source(joined, options.format_name, hints)
     return format_name, forget_unlabelled(source, joined)
 
@@ -129,17 +146,25 @@ def _read(ports: Ports, tree: Tree, project: Project | None, options: ImportOpti
 # Pictures
 
 
-def _import_items(
-    source: Source,
-    mapping: ClassMapping,
-    options: ImportOptions,
-    target: ImportTarget,
-    tally: _Tally,
-    *,
-    progress: Callable[[int, int], None] | None,
-) -> None:
-    given = {item.split for item in source.items}
-    known = {image: picture.source_sha256 for image, picture in target.pictures.items()}
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One import; `given` are all splits that its source gives."""
+
+    options: ImportOptions
+    given: Set[Split | None]
+    target: ImportTarget
+    tally: _Tally
+    steps: Steps
+
+    def place(self, said: Split | None) -> Place:
+        """Where a picture goes whose split the source says so."""
+        options = self.options
+        return Place(said, self.given, options.split, options.batch, options.tags)
+
+
+def _import_items(source: Source, mapping: ClassMapping, run: _Run) -> None:
+    options, target = run.options, run.target
+    known = {image: picture.source_sha256 for image, picture in target.pictures.items() if picture.mask_sha256}
     prepare = partial(
         prepare_pair,
         mapping=mapping,
@@ -150,13 +175,22 @@ def _import_items(
     )
     try:
         with closing(map_in_threads(prepare, source.items)) as results:
-            for done, (item, result) in enumerate(zip(source.items, results, strict=True), start=1):
-                _take(item, find_split_rule(item.split, given), result, target, tally, overwrite=options.overwrite)
-                if progress:
-                    progress(done, len(source.items))
+            for item, result in zip(source.items, results, strict=True):
+                _take(item, result, run)
+                run.steps.advance()
     finally:
         # Also after Ctrl-C or on a full disk: what is stored so far is complete and stays usable.
         target.flush()
+
+
+def _import_bare(files: Mapping[File, Split | None], run: _Run) -> None:
+    try:
+        with closing(map_in_threads(partial(prepare_bare, put=run.target.put), files)) as results:
+            for (file, split), result in zip(files.items(), results, strict=True):
+                _take_bare(file, split, result, run)
+                run.steps.advance()
+    finally:
+        run.target.flush()
 
 
 @dataclass(slots=True)
@@ -174,25 +208,19 @@ class _Tally:
 
 def _take(
     item: SourceItem,
-    rule: SplitRule | None,
     result: PreparedPair | UnchangedPair | Finding,
-    target: ImportTarget,
-    tally: _Tally,
-    *,
-    overwrite: bool,
+    run: _Run,
 ) -> None:
+    target, tally = run.target, run.tally
     if isinstance(result, Finding):
         tally.findings.append(result)
         return
-    if result.image_sha256 in tally.names:
-        twin = target.pictures[result.image_sha256]
-        reason = f"is the same picture as {tally.names[result.image_sha256]}, which was taken ({twin.split})"
-        tally.findings.append(Finding(Kind.SAME_PICTURE, item.image.name, reason, "remove one of them"))
+    if not _note(item.image.name, result.image_sha256, target, tally):
         return
-    tally.names[result.image_sha256] = item.image.name
+    place = run.place(item.split)
     old = target.pictures.get(result.image_sha256)
-    if old and not old.pending and rule is None and item.split is not old.split:
-        tally.remarks[OTHER_SPLIT] += 1
+    if old:
+        old = _greet(old, place, run)
     if isinstance(result, UnchangedPair):
         tally.remarks[UNCHANGED] += 1
         return
@@ -200,27 +228,64 @@ def _take(
     tally.mended.update(result.labelled.fixed)
     tally.findings += result.labelled.warnings
     if old:
-        _compare(item, old, result, target, tally, overwrite=overwrite)
+        _compare(item, old, result, target, tally, overwrite=run.options.overwrite)
     else:
         tally.imported.add(result.image_sha256)
-        target.add(_make_picture(item, rule, result))
+        target.add(place.settle(_make_picture(item, result), target.now()))
 
 
-def _make_picture(item: SourceItem, rule: SplitRule | None, result: PreparedPair) -> Picture:
-    picture = Picture(
+def _take_bare(file: File, said: Split | None, result: BarePicture | Finding, run: _Run) -> None:
+    target, tally = run.target, run.tally
+    if isinstance(result, Finding):
+        tally.findings.append(result)
+        return
+    if not _note(file.name, result.image_sha256, target, tally):
+        return
+    tally.findings += result.warnings
+    old = target.pictures.get(result.image_sha256)
+    place = run.place(said)
+    if old:
+        _greet(old, place, run)
+        return
+    tally.imported.add(result.image_sha256)
+    picture = Picture(file.base_name, result.image_sha256, None, Split.TRAIN, result.size, look=result.look)
+    target.add(place.settle(picture, target.now()))
+
+
+def _note(name: str, image_sha256: str, target: ImportTarget, tally: _Tally) -> bool:
+    """Whether this is the first file with this picture."""
+    if image_sha256 not in tally.names:
+        tally.names[image_sha256] = name
+        return True
+    twin = target.pictures[image_sha256]
+    reason = f"is the same picture as {tally.names[image_sha256]}, which was taken ({twin.split})"
+    tally.findings.append(Finding(Kind.SAME_PICTURE, name, reason, "remove one of them"))
+    return False
+
+
+def _greet(old: Picture, place: Place, run: _Run) -> Picture:
+    """A picture that the project has stays where it is, and gets new tags."""
+    if not old.pending and place.rule is None and place.split is not old.split:
+        run.tally.remarks[OTHER_SPLIT] += 1
+    tags = tuple(dict.fromkeys((*old.tags, *place.tags)))
+    if tags == old.tags:
+        return old
+    tagged = replace(old, tags=tags)
+    run.target.replace(tagged)
+    return tagged
+
+
+def _make_picture(item: SourceItem, result: PreparedPair) -> Picture:
+    return Picture(
         name=item.image.base_name,
         image_sha256=result.image_sha256,
         mask_sha256=result.mask_sha256,
-        split=item.split or Split.TRAIN,
+        split=Split.TRAIN,
         size=result.labelled.size,
         class_pixels=result.labelled.class_pixels,
         look=result.labelled.look,
         source_sha256=result.source_sha256,
-        pending=rule,
     )
-    if rule is None:
-        return picture
-    return replace(picture, split=split_for_now(Splittable(picture.name, picture.image_sha256, frozenset()), rule))
 
 
 def _compare(
@@ -228,7 +293,7 @@ def _compare(
 ) -> None:
     """Take the label of a picture that the project has, if it says the same or is asked for."""
     changed_px = target.count_changes(old, result.labelled.mask_HW)
-    if changed_px and not overwrite:
+    if changed_px and not overwrite and old.mask_sha256:
         reason = f"is in the project already with another label ({changed_px} pixels differ), which was kept"
         tally.findings.append(Finding(Kind.OTHER_LABEL, item.image.name, reason, "use --overwrite to take this one"))
         return
@@ -314,6 +379,7 @@ def _report(
         },
         void_pixels={split: ids[split][VOID_ID] for split in Split},
         mended=dict(tally.mended),
+        unlabelled=sum(pictures[image].mask_sha256 is None for image in tally.imported),
         notes=(*source.notes, *tally.notes, *(f"{phrase}: {count}" for phrase, count in tally.remarks.items())),
     )
 

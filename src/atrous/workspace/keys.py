@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from atrous.core.errors import ForbiddenError, InvalidInputError, NotFoundError, UnauthorizedError
@@ -16,6 +17,7 @@ KEY_BYTES = 20
 PREFIX_LENGTH = 6
 MAX_NAME_LENGTH = 100
 MAX_REQUESTS_PER_MINUTE = 1_000_000
+MAX_GRACE_MINUTES = 60 * 24 * 30
 
 
 def create_key(
@@ -38,7 +40,7 @@ def create_key(
         raise InvalidInputError(f"key name {name[:20]!r}: use 1 to {MAX_NAME_LENGTH} characters")
     if requests_per_minute is not None and not 1 <= requests_per_minute <= MAX_REQUESTS_PER_MINUTE:
         raise InvalidInputError(f"{requests_per_minute} requests per minute: use 1 to {MAX_REQUESTS_PER_MINUTE}")
-    secret = secrets.token_hex(KEY_BYTES)
+    secret = make_secret()
     key = Key(
         id=secrets.token_hex(4),
         workspace=workspace,
@@ -52,6 +54,34 @@ def create_key(
     return key, secret
 
 
+def make_secret() -> str:
+    """160 random bits as hexadecimal digits with a letter among them: clients refuse secrets without."""
+    while True:
+        secret = secrets.token_hex(KEY_BYTES)
+        if not secret.isdigit():
+            return secret
+
+
+def rotate_key(ports: Ports, workspace: str, key_id: str, *, grace_minutes: int = 0) -> tuple[Key, str]:
+    """Give a key another secret, told here and never again; the last one opens the workspace until its grace is over.
+
+    The secret before the last one is over at once.
+
+    Raises:
+        NotFoundError: if the workspace has no valid key of this id.
+        InvalidInputError: if the grace is not from 0 minutes to 30 days.
+    """
+    if not 0 <= grace_minutes <= MAX_GRACE_MINUTES:
+        raise InvalidInputError(f"grace of {grace_minutes} minutes: use 0 to {MAX_GRACE_MINUTES}, which is 30 days")
+    secret = make_secret()
+    now = ports.clock.now()
+    until = now + timedelta(minutes=grace_minutes)
+    prefix = secret[:PREFIX_LENGTH]
+    if not ports.store.rotate_key(workspace, key_id, _digest(secret), prefix, when=now, grace_until=until):
+        raise _missing(key_id)
+    return authenticate(ports, secret), secret
+
+
 def authenticate(ports: Ports, secret: str | None) -> Key:
     """Find the valid key of a secret.
 
@@ -63,7 +93,7 @@ def authenticate(ports: Ports, secret: str | None) -> Key:
     """
     if not secret:
         raise UnauthorizedError(
-            "an API key is required; send it as ?api_key=, as 'Authorization: Bearer KEY', as a password (HTTP Basic) "
+            "no API key was sent; send it as ?api_key=, as 'Authorization: Bearer KEY', as a password (HTTP Basic) "
             "or as api_key in the JSON body (`atrous key create` makes one)"
         )
     key = ports.store.find_key(_digest(secret))
@@ -92,7 +122,11 @@ def revoke_key(ports: Ports, workspace: str, key_id: str) -> None:
         NotFoundError: if the workspace has no valid key of this id.
     """
     if not ports.store.revoke_key(workspace, key_id, ports.clock.now()):
-        raise NotFoundError(f"key {key_id!r}: no valid key of this id; `atrous key list` shows them")
+        raise _missing(key_id)
+
+
+def _missing(key_id: str) -> NotFoundError:
+    return NotFoundError(f"key {key_id!r}: no valid key of this id; `atrous key list` shows them")
 
 
 def _digest(secret: str) -> str:

@@ -17,16 +17,15 @@ if TYPE_CHECKING:
 
 
 def find_model(ports: Ports, workspace: str, model_id: str) -> Model:
-    """Find what `project/version` (its newest model) or `workspace/model-slug` stands for.
+    """Find what `project/version` (the model of its oldest training) or `workspace/model-slug` stands for.
 
     Raises:
         InvalidInputError: if the id has neither form.
         NotFoundError: if this workspace has no such model; models of other workspaces do not exist for it.
     """
     match parse_model_id(model_id):
-        case VersionId(project, number):
-            candidates = [m for m in ports.store.list_models(workspace) if (m.project, m.version) == (project, number)]
-            model = candidates[-1] if candidates else None
+        case VersionId() as version:
+            model = ports.store.find_version_model(workspace, version)
         case ModelSlugId(owner, slug):
             model = ports.store.find_model(workspace, slug) if owner == workspace else None
     if model is None:

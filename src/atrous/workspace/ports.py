@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from atrous.core.class_map import ClassMap
+    from atrous.core.ids import VersionId
     from atrous.datasets.splits import Split
     from atrous.workspace.records import (
         AnnotationJob,
+        EvaluationState,
         HeldMask,
         Job,
         JobKind,
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
         Picture,
         Project,
         Training,
-        TrainingState,
         Version,
         Wish,
     )
@@ -62,8 +64,10 @@ class KeyStore(Protocol):
         """Mark a key as revoked; False if there is none of this id that is still valid."""
         ...
 
-    def rotate_key(self, workspace: str, key_id: str, digest: str, prefix: str, grace_until: datetime) -> bool:
-        """Give a key another secret; its last one stays valid for a while. False if there is no such valid key."""
+    def rotate_key(
+        self, workspace: str, key_id: str, digest: str, prefix: str, *, when: datetime, grace_until: datetime
+    ) -> bool:
+        """Give a key another secret; its last one stays valid until then. False if there is no such valid key."""
         ...
 
 
@@ -85,6 +89,23 @@ class PictureCounts:
     def total(self) -> int:
         """All of them."""
         return sum(self.splits.values())
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSizes:
+    """Sizes of a project's pictures, in pixels; zeros without pictures.
+
+    Attributes:
+        mean_width: over all pictures.
+        mean_height: over all pictures.
+        median_ratio: of width to height.
+        with_objects: how many show a class besides background.
+    """
+
+    mean_width: float
+    mean_height: float
+    median_ratio: float
+    with_objects: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +137,10 @@ class ProjectStore(Protocol):
         """Replace all that is kept of a project, in the trash or not, but for its classes."""
         ...
 
+    def touch_project(self, workspace: str, slug: str, when: datetime) -> None:
+        """Record that a project's pictures or classes changed."""
+        ...
+
     def set_class_map(self, workspace: str, slug: str, class_map: ClassMap) -> None:
         """Replace the project's class map."""
         ...
@@ -143,6 +168,19 @@ class PictureStore(Protocol):
         """Replace all that is kept of pictures but their ids; they are found in the project by their image."""
         ...
 
+    def change_picture(self, workspace: str, picture_id: str, change: Callable[[Picture], Picture]) -> Picture | None:
+        """Replace all that is kept of a picture but its id by what `change` makes of it; None if there is none.
+
+        Nobody else changes it meanwhile, so nothing of what others wrote is lost.
+        """
+        ...
+
+    def change_pictures(
+        self, workspace: str, project: str, images: Sequence[str], change: Callable[[Picture], Picture]
+    ) -> None:
+        """The same for pictures of a project, all or none, found by their images; those that are gone stay so."""
+        ...
+
     def remove_pictures(self, workspace: str, project: str, ids: Sequence[str]) -> int:
         """Take pictures out of a project; give how many were there."""
         ...
@@ -159,8 +197,16 @@ class PictureStore(Protocol):
         """A picture by its image."""
         ...
 
+    def list_named(self, workspace: str, project: str, names: Sequence[str]) -> list[Picture]:
+        """The pictures that have one of these names, of which there may be at most a few hundred; oldest first."""
+        ...
+
     def count_pictures(self, workspace: str, project: str) -> PictureCounts:
         """How many there are, without looking at each."""
+        ...
+
+    def measure_pictures(self, workspace: str, project: str) -> PictureSizes:
+        """How large they are, and how many show an object."""
         ...
 
     def search_pictures(self, workspace: str, search: Search) -> tuple[list[tuple[Project, Picture]], int]:
@@ -173,6 +219,10 @@ class PictureStore(Protocol):
 
     def hold_mask(self, workspace: str, project: str, mask: HeldMask) -> None:
         """Keep a mask until its picture comes; a newer one of the same name replaces it."""
+        ...
+
+    def find_held_mask(self, workspace: str, project: str, batch: str, stem: str) -> HeldMask | None:
+        """A mask that waits, or None."""
         ...
 
     def take_mask(self, workspace: str, project: str, batch: str, stem: str) -> HeldMask | None:
@@ -216,6 +266,18 @@ class VersionStore(Protocol):
         ...
 
 
+class TrashStore(Protocol):
+    """What is in the trash, and what is back; nothing else of a row is written, as others may be writing it."""
+
+    def set_project_deleted(self, workspace: str, slug: str, deleted: datetime | None) -> bool:
+        """Say when a project was deleted, or that it was not; False if there is none."""
+        ...
+
+    def set_version_deleted(self, workspace: str, project: str, number: int, deleted: datetime | None) -> bool:
+        """The same for a version."""
+        ...
+
+
 class TrainingStore(Protocol):
     """Trainings of versions. Those in the trash are found only where it says so."""
 
@@ -223,12 +285,8 @@ class TrainingStore(Protocol):
         """Keep a new training."""
         ...
 
-    def find_training(self, workspace: str, training_id: str) -> Training | None:
-        """The training, or None."""
-        ...
-
-    def set_training_state(self, training_id: str, state: TrainingState, error: str | None) -> None:
-        """Record where a training stands."""
+    def find_training(self, workspace: str, training_id: str, *, deleted: bool = False) -> Training | None:
+        """The training, or None; one in the trash if asked for."""
         ...
 
     def set_training(self, training: Training) -> None:
@@ -237,6 +295,10 @@ class TrainingStore(Protocol):
 
     def list_trainings(self, workspace: str, project: str, version: int, *, deleted: bool = False) -> list[Training]:
         """Oldest first; those in the trash alone if asked for."""
+        ...
+
+    def list_open_trainings(self) -> list[Training]:
+        """Those that are queued or run, of all workspaces, oldest first."""
         ...
 
     def remove_training(self, workspace: str, training_id: str) -> None:
@@ -255,13 +317,35 @@ class ModelStore(Protocol):
         """The model of this slug, or None."""
         ...
 
+    def find_version_model(self, workspace: str, version: VersionId) -> Model | None:
+        """The first model of the oldest training of a version that has one, or None; trash does not count."""
+        ...
+
+    def find_training_model(self, training: Training) -> Model | None:
+        """The first model of a training, or None; also while it is in the trash."""
+        ...
+
     def list_models(self, workspace: str) -> list[Model]:
         """Oldest first, without those whose training, version or project is in the trash."""
         ...
 
+    def add_metrics(self, workspace: str, slug: str, metrics: Mapping[str, Any]) -> None:
+        """Put figures beside those of a model, in place of those of the same names, if there is such a model."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationFilter:
+    """Which evaluations are meant; None is any."""
+
+    project: str | None = None
+    version: int | None = None
+    model: str | None = None
+    state: EvaluationState | None = None
+
 
 class EvaluationStore(Protocol):
-    """Evaluations of models."""
+    """Evaluations of models. Those of models in the trash are not found."""
 
     def add_evaluation(self, evaluation: ModelEvaluation) -> None:
         """Keep a new evaluation."""
@@ -275,8 +359,51 @@ class EvaluationStore(Protocol):
         """The evaluation, or None."""
         ...
 
-    def list_evaluations(self, workspace: str) -> list[ModelEvaluation]:
-        """Oldest first."""
+    def list_evaluations(
+        self, workspace: str, which: EvaluationFilter | None = None, *, limit: int | None = None
+    ) -> list[ModelEvaluation]:
+        """Newest first; all if no limit is given."""
+        ...
+
+
+class SecretStore(Protocol):
+    """Secrets that the server signs with, shared by all servers of one store."""
+
+    def keep_secret(self, name: str, fresh: str) -> str:
+        """Give the secret of this name, which is `fresh` where there was none."""
+        ...
+
+
+class Snapshot(Protocol):
+    """All rows of a store as they were at one moment."""
+
+    @property
+    def revision(self) -> str:
+        """What the shape of the rows is called."""
+        ...
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """Names of all tables, each after those that its rows belong to."""
+        ...
+
+    def rows(self, table: str) -> Iterator[dict[str, Any]]:
+        """The rows of a table as values of JSON: times in ISO 8601, bytes in hexadecimal digits."""
+        ...
+
+
+class RowStore(Protocol):
+    """Rows of every kind, as plain values."""
+
+    def open_snapshot(self) -> AbstractContextManager[Snapshot]:
+        """See all rows as they are now, whatever others change meanwhile."""
+        ...
+
+    def load_rows(self, revision: str, tables: Iterable[tuple[str, Iterable[Mapping[str, Any]]]]) -> None:
+        """Fill an empty store with what a snapshot gave, also one of an older release; all of it or nothing.
+
+        Raises ConflictError if the store is not empty, InvalidInputError if the rows are of a newer release.
+        """
         ...
 
 
@@ -286,9 +413,12 @@ class Store(
     ProjectStore,
     PictureStore,
     VersionStore,
+    TrashStore,
     TrainingStore,
     ModelStore,
     EvaluationStore,
+    SecretStore,
+    RowStore,
     Protocol,
 ):
     """Everything that is a row."""
@@ -320,7 +450,10 @@ class Queue(Protocol):
         ...
 
     def renew_lease(self, job_id: str, owner: str, until: datetime, progress: Mapping[str, Any] | None) -> Wish | None:
-        """Hold a job longer and tell how far it is; progress other than before starts the count of attempts again.
+        """Hold a job longer and tell how far it is.
+
+        Progress counts by its number `done` (or `current`): where that is less than before, what was told before stays;
+        where it is more, the count of attempts starts again.
 
         Gives what a person wants of the job. Raises ConflictError if somebody else holds it now.
         """
@@ -346,7 +479,7 @@ class Queue(Protocol):
     def ask_job(self, workspace: str, job_id: str, wish: Wish, now: datetime) -> Job | None:
         """Say what is wanted of a job, and give it; one that nobody runs yet is cancelled at once.
 
-        None if there is no such job or it is over.
+        Who wanted it cancelled is not overruled. None if there is no such job or it is over.
         """
         ...
 
@@ -370,12 +503,20 @@ class Blobs(Protocol):
         """A local file holding the bytes, to be read only. Raises NotFoundError if there is none."""
         ...
 
+    def verify(self, sha256: str) -> bool:
+        """Whether the bytes are still those that were put. Raises NotFoundError if there are none."""
+        ...
+
     def has(self, sha256: str) -> bool:
         """Whether there are bytes of this hash."""
         ...
 
     def list(self) -> Iterator[str]:
         """The sha256 of all that is kept, in no order."""
+        ...
+
+    def find_age(self, sha256: str, now: datetime) -> timedelta | None:
+        """How long ago they were last put; None if there are none."""
         ...
 
     def remove(self, sha256: str) -> None:
@@ -392,6 +533,44 @@ class Bundles(Protocol):
 
     def locate(self, workspace: str, slug: str) -> Path:
         """The local folder of a model. Raises NotFoundError if it is gone."""
+        ...
+
+    def list(self) -> Iterator[tuple[str, str]]:
+        """Workspace and slug of all that is published, in no order."""
+        ...
+
+    def find_age(self, workspace: str, slug: str, now: datetime) -> timedelta | None:
+        """How long ago a model was published; None if it is gone."""
+        ...
+
+    def remove(self, workspace: str, slug: str) -> None:
+        """Forget a folder, if there is one."""
+        ...
+
+
+class Archive(Protocol):
+    """A backup: blobs, and a manifest that names those that belong to it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        ...
+
+    @property
+    def blobs(self) -> Blobs:
+        """What the backup consists of."""
+        ...
+
+    def read_manifest(self) -> bytes | None:
+        """The manifest; None before the first backup was finished."""
+        ...
+
+    def write_manifest(self, content: bytes) -> None:
+        """Make this the backup, in one step. Raises StorageError if the disk refuses."""
+        ...
+
+    def open_draft(self) -> AbstractContextManager[Path]:
+        """A folder for what is being written, gone afterwards."""
         ...
 
 

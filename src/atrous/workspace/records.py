@@ -63,6 +63,7 @@ class Key:
         prefix: the part of the secret that people see in lists.
         scope: keys of older releases may do everything.
         requests_per_minute: how often it may ask; None leaves that to the server.
+        rotated: when it was last given another secret.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Key:
     revoked: datetime | None = None
     scope: Scope = Scope.ADMIN
     requests_per_minute: int | None = None
+    rotated: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,7 @@ class JobKind(StrEnum):
     TRAIN = "train"
     EVALUATE = "evaluate"
     METADATA = "metadata"
+    PUBLISH = "publish"
 
 
 class JobState(StrEnum):
@@ -260,10 +263,14 @@ class JobState(StrEnum):
 
 
 class Wish(StrEnum):
-    """What a person wants of a running job: an early end that keeps what there is, or none of it."""
+    """What is wanted of a running job: an early end that keeps what there is, or none of it.
+
+    A pause is not a person's wish but that of a worker which is about to end: another one goes on later.
+    """
 
     STOP = "stop"
     CANCEL = "cancel"
+    PAUSE = "pause"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from atrous.workspace.records import Picture
 
 
 class Field(StrEnum):
     """What a condition is about.
 
-    `MIN_WIDTH` and its like compare numbers, `FILENAME` knows `*`, `METADATA` asks for `name` or `name=value`, `CLASS`
-    for the name of a class.
+    `MIN_WIDTH` and its like compare numbers, `LABELLED` is `true` or `false`. `FILENAME` knows `*` and no case of
+    letters A to Z, `CLASS` is the name of a class in any case, `METADATA` asks for `name` or `name=value`. `BATCH` and
+    `JOB` without a value hold for pictures that are in none.
     """
 
     TAG = "tag"
@@ -69,6 +77,19 @@ class Or:
 
 Expression = Condition | Not | And | Or
 EVERYTHING = And()
+NOTHING = Or(())
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The last picture of a page, as its order knows it, for the page after it.
+
+    Attributes:
+        value: its name; or when it came, if it is sorted by that.
+    """
+
+    value: datetime | str | None
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +98,7 @@ class Search:
 
     Attributes:
         project: slug of the only project that is searched; None for all.
+        after: only pictures after this one, which need not be there any more; pictures that came meanwhile move none.
     """
 
     where: Expression = EVERYTHING
@@ -84,3 +106,15 @@ class Search:
     order: Order = Order.NEWEST
     offset: int = 0
     limit: int = 100
+    after: Mark | None = None
+
+
+def mark_picture(picture: Picture, order: Order) -> Mark:
+    """The mark of a page's last picture."""
+    by_name = order in {Order.NAME, Order.NAME_DOWN}
+    return Mark(picture.name if by_name else picture.created, picture.id)
+
+
+def as_text(value: object) -> str:
+    """A value of a picture's metadata as `metadata:name=value` asks for it: a text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

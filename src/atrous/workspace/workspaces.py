@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atrous.core.errors import NotFoundError
+from atrous.core.errors import ConflictError, NotFoundError
+from atrous.core.ids import check_slug
 
 if TYPE_CHECKING:
     from atrous.workspace.ports import Ports
@@ -17,8 +18,22 @@ def ensure_first_workspace(ports: Ports) -> str:
     workspaces = ports.store.list_workspaces()
     if workspaces:
         return workspaces[0]
-    ports.store.add_workspace(FIRST_WORKSPACE)
+    try:
+        ports.store.add_workspace(FIRST_WORKSPACE)
+    except ConflictError:
+        # Another process has just made it.
+        return ports.store.list_workspaces()[0]
     return FIRST_WORKSPACE
+
+
+def create_workspace(ports: Ports, slug: str) -> None:
+    """Make an empty workspace; nothing of another one can be seen with its keys.
+
+    Raises:
+        InvalidInputError: if the slug is none, or reserved.
+        ConflictError: if it exists.
+    """
+    ports.store.add_workspace(check_slug(slug, "workspace"))
 
 
 def choose_workspace(ports: Ports, slug: str | None) -> str:
@@ -30,5 +45,5 @@ def choose_workspace(ports: Ports, slug: str | None) -> str:
     if slug is None:
         return ensure_first_workspace(ports)
     if slug not in ports.store.list_workspaces():
-        raise NotFoundError(f"workspace {slug!r}: does not exist")
+        raise NotFoundError(f"workspace {slug!r}: does not exist; `atrous workspace list` shows those there are")
     return slug

@@ -70,10 +70,13 @@ class SqlQueue(SqlTable):
             )
             .order_by(jobs.c.seq)
             .limit(1)
-            .with_for_update(skip_locked=True)
         )
+        # Workers ask all the time, mostly for nothing, which is not to hold up those who write.
+        with self._read() as connection:
+            if connection.scalar(free) is None:
+                return None
         with self._write() as connection:
-            job_id = connection.scalar(free)
+            job_id = connection.scalar(free.with_for_update(skip_locked=True))
             if job_id is None:
                 return None
             taken = {
@@ -87,7 +90,11 @@ class SqlQueue(SqlTable):
             return _read_job(connection.execute(select(jobs).where(jobs.c.id == job_id)).one())
 
     def renew_lease(self, job_id: str, owner: str, until: datetime, progress: Mapping[str, Any] | None) -> Wish | None:
-        """Hold a job longer and tell how far it is; progress other than before starts the count of attempts again.
+        """Hold a job longer and tell how far it is.
+
+        Progress counts by its number `done` (or `current`): where that is less than before, what was told before
+        stays; where it is more, the count of attempts starts again. So a job that dies at the same place each time is
+        not tried for ever.
 
         Raises:
             ConflictError: if somebody else holds it now.
@@ -95,8 +102,8 @@ class SqlQueue(SqlTable):
         with self._write() as connection:
             row = _find_held(connection, job_id, owner)
             values: dict[str, Any] = {"leased_until": until}
-            if progress is not None and dict(progress) != row.progress:
-                values |= {"progress": dict(progress), "attempts": 1}
+            if progress is not None:
+                values |= _advance(row, progress)
             connection.execute(update(jobs).where(jobs.c.id == job_id).values(values))
         return Wish(row.wish) if row.wish else None
 
@@ -134,14 +141,14 @@ class SqlQueue(SqlTable):
     def ask_job(self, workspace: str, job_id: str, wish: Wish, now: datetime) -> Job | None:
         """Say what is wanted of a job, and give it; one that nobody runs yet is cancelled at once.
 
-        None if there is no such job or it is over.
+        Who wanted it cancelled is not overruled. None if there is no such job or it is over.
         """
         place = jobs.c.workspace == workspace, jobs.c.id == job_id
         with self._write() as connection:
             row = connection.execute(select(jobs).where(*place).with_for_update()).one_or_none()
             if row is None or JobState(row.state).is_final:
                 return None
-            values: dict[str, Any] = {"wish": wish.value}
+            values: dict[str, Any] = {"wish": Wish.CANCEL.value if row.wish == Wish.CANCEL.value else wish.value}
             if row.state == JobState.QUEUED.value:
                 values |= {"state": JobState.CANCELLED.value, "ended": now}
             connection.execute(update(jobs).where(*place).values(values))
@@ -154,6 +161,19 @@ def _find_held(connection: Connection, job_id: str, owner: str) -> Row[Any]:
     if row is None:
         raise ConflictError(f"job {job_id}: is held by another worker or over; let go of it")
     return row
+
+
+def _advance(row: Row[Any], progress: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns that change with what is told of a job."""
+    before, now = _measure(row.progress), _measure(progress)
+    if now < before:
+        return {}
+    return {"progress": dict(progress)} | ({"attempts": 1} if now > before else {})
+
+
+def _measure(progress: Mapping[str, Any]) -> float:
+    # Clients read `current` of some kinds.
+    return progress.get("done", progress.get("current", -1))
 
 
 def _read_job(row: Row[Any]) -> Job:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, insert, or_, select, update
 
-from atrous.adapters.sql_store.database import SqlTable, utc
+from atrous.adapters.sql_store.database import SqlTable, utc, utc_or_none
 from atrous.adapters.sql_store.tables import keys
 from atrous.workspace.records import Key, Scope
 
@@ -63,12 +63,16 @@ class SqlKeys(SqlTable):
         with self._write() as connection:
             return connection.execute(statement).rowcount == 1
 
-    def rotate_key(self, workspace: str, key_id: str, digest: str, prefix: str, grace_until: datetime) -> bool:
-        """Give a key another secret; its last one stays valid for a while. False if there is no such valid key."""
+    def rotate_key(
+        self, workspace: str, key_id: str, digest: str, prefix: str, *, when: datetime, grace_until: datetime
+    ) -> bool:
+        """Give a key another secret; its last one stays valid until then. False if there is no such valid key."""
         statement = (
             update(keys)
             .where(keys.c.workspace == workspace, keys.c.id == key_id, keys.c.revoked.is_(None))
-            .values(previous_digest=keys.c.digest, previous_until=grace_until, digest=digest, prefix=prefix)
+            .values(
+                previous_digest=keys.c.digest, previous_until=grace_until, digest=digest, prefix=prefix, rotated=when
+            )
         )
         with self._write() as connection:
             return connection.execute(statement).rowcount == 1
@@ -81,7 +85,8 @@ def _read_key(row: Row[Any]) -> Key:
         name=row.name,
         prefix=row.prefix,
         created=utc(row.created),
-        revoked=utc(row.revoked) if row.revoked else None,
+        revoked=utc_or_none(row.revoked),
         scope=Scope(row.scope),
         requests_per_minute=row.requests_per_minute,
+        rotated=utc_or_none(row.rotated),
     )

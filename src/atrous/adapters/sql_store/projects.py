@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from atrous.adapters.sql_store.database import SqlTable, utc, utc_or_none
 from atrous.adapters.sql_store.tables import (
@@ -25,6 +24,7 @@ from atrous.workspace.records import Project
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 
 class SqlProjects(SqlTable):
@@ -40,7 +40,7 @@ class SqlProjects(SqlTable):
         try:
             with self._write() as connection:
                 connection.execute(insert(projects).values(row))
-        except IntegrityError as error:
+        except ConflictError as error:
             raise ConflictError(f"project {project.slug!r}: exists already") from error
 
     def find_project(self, workspace: str, slug: str) -> Project | None:
@@ -61,6 +61,12 @@ class SqlProjects(SqlTable):
         place = projects.c.workspace == project.workspace, projects.c.slug == project.slug
         with self._write() as connection:
             connection.execute(update(projects).where(*place).values(_write_project(project)))
+
+    def touch_project(self, workspace: str, slug: str, when: datetime) -> None:
+        """Record that a project's pictures or classes changed."""
+        place = projects.c.workspace == workspace, projects.c.slug == slug
+        with self._write() as connection:
+            connection.execute(update(projects).where(*place).values(updated=when))
 
     def set_class_map(self, workspace: str, slug: str, class_map: ClassMap) -> None:
         """Replace the project's class map."""
@@ -105,13 +111,19 @@ class SqlProjects(SqlTable):
             connection.execute(delete(projects).where(projects.c.id == project_id))
 
 
-def find_project_id(connection: Connection, workspace: str, slug: str) -> int:
+def find_project_id(connection: Connection, workspace: str, slug: str, *, locked: bool = False) -> int:
     """The row id of a project that is not in the trash.
+
+    Args:
+        locked: let others who change several of its rows wait until this transaction is over. They might wait for each
+            other otherwise, as each may have begun at another end.
 
     Raises:
         NotFoundError: if there is no such project.
     """
-    row = connection.execute(_select_project(workspace, slug)).one_or_none()
+    statement = _select_project(workspace, slug)
+    # Rows may come to belong to a project that is locked like this.
+    row = connection.execute(statement.with_for_update(key_share=True) if locked else statement).one_or_none()
     if row is None:
         raise missing_project(slug)
     return row.id

@@ -48,6 +48,7 @@ keys = Table(
     Column("requests_per_minute", Integer),
     Column("previous_digest", String(64), unique=True),
     Column("previous_until", DateTime(timezone=True)),
+    Column("rotated", DateTime(timezone=True)),
 )
 
 projects = Table(
@@ -72,7 +73,7 @@ pictures = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("project_id", Integer, ForeignKey("projects.id"), nullable=False, index=True),
-    Column("name", String, nullable=False),
+    Column("name", String().with_variant(String(collation="C"), "postgresql"), nullable=False),
     Column("image_sha256", String(64), nullable=False),
     Column("mask_sha256", String(64)),
     Column("split", String(8), nullable=False),
@@ -87,12 +88,13 @@ pictures = Table(
     Column("annotation_job", String(32), nullable=False, server_default=text("''")),
     Column("tags", JSON, nullable=False, server_default="[]"),
     Column("metadata", JSON, nullable=False, server_default="{}"),
-    Column("created", DateTime(timezone=True)),
+    Column("created", DateTime(timezone=True), nullable=False),
     UniqueConstraint("project_id", "image_sha256"),
+    Index("ix_pictures_project_size", "project_id", "width", "height"),
     Index("ix_pictures_project_split", "project_id", "split", "mask_sha256"),
-    Index("ix_pictures_project_name", "project_id", "name"),
+    Index("ix_pictures_project_name", "project_id", "name", "public_id"),
     Index("ix_pictures_project_batch", "project_id", "batch"),
-    Index("ix_pictures_project_created", "project_id", "created"),
+    Index("ix_pictures_project_created", "project_id", "created", "public_id"),
 )
 
 # What pictures are searched by, one row each: `kind` is tag, class (its id as text) or metadata (`name=value`).
@@ -222,4 +224,11 @@ models = Table(
     Column("metrics", JSON, nullable=False),
     Column("created", DateTime(timezone=True), nullable=False),
     UniqueConstraint("workspace", "slug"),
+)
+
+signing_secrets = Table(
+    "signing_secrets",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", String(64), nullable=False),
 )

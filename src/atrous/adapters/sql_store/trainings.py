@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from atrous.adapters.sql_store.database import SqlTable, utc, utc_or_none
 from atrous.adapters.sql_store.tables import evaluations, models, trainings
@@ -19,21 +19,14 @@ class SqlTrainings(SqlTable):
         with self._write() as connection:
             connection.execute(insert(trainings).values(_write_training(training)))
 
-    def find_training(self, workspace: str, training_id: str) -> Training | None:
-        """The training, or None."""
+    def find_training(self, workspace: str, training_id: str, *, deleted: bool = False) -> Training | None:
+        """The training, or None; one in the trash if asked for."""
         statement = select(trainings).where(
-            trainings.c.workspace == workspace, trainings.c.id == training_id, trainings.c.deleted.is_(None)
+            trainings.c.workspace == workspace, trainings.c.id == training_id, _is_deleted(deleted)
         )
         with self._read() as connection:
             row = connection.execute(statement).one_or_none()
         return _read_training(row) if row else None
-
-    def set_training_state(self, training_id: str, state: TrainingState, error: str | None) -> None:
-        """Record where a training stands."""
-        with self._write() as connection:
-            connection.execute(
-                update(trainings).where(trainings.c.id == training_id).values(state=state.value, error=error)
-            )
 
     def set_training(self, training: Training) -> None:
         """Replace all that is kept of a training, in the trash or not."""
@@ -48,10 +41,17 @@ class SqlTrainings(SqlTable):
                 trainings.c.workspace == workspace,
                 trainings.c.project == project,
                 trainings.c.version == version,
-                trainings.c.deleted.is_not(None) if deleted else trainings.c.deleted.is_(None),
+                _is_deleted(deleted),
             )
             .order_by(trainings.c.seq)
         )
+        with self._read() as connection:
+            return [_read_training(row) for row in connection.execute(statement)]
+
+    def list_open_trainings(self) -> list[Training]:
+        """Those that are queued or run, of all workspaces, oldest first."""
+        states = [TrainingState.QUEUED.value, TrainingState.RUNNING.value]
+        statement = select(trainings).where(trainings.c.state.in_(states), _is_deleted(False)).order_by(trainings.c.seq)
         with self._read() as connection:
             return [_read_training(row) for row in connection.execute(statement)]
 
@@ -67,6 +67,10 @@ class SqlTrainings(SqlTable):
             connection.execute(
                 delete(trainings).where(trainings.c.workspace == workspace, trainings.c.id == training_id)
             )
+
+
+def _is_deleted(deleted: bool) -> ColumnElement[bool]:
+    return trainings.c.deleted.is_not(None) if deleted else trainings.c.deleted.is_(None)
 
 
 def _write_training(training: Training) -> dict[str, Any]:

@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from atrous.adapters.sql_store.database import SqlTable, utc, utc_or_none
+from atrous.adapters.sql_store.database import MAX_INTEGER, SqlTable, utc, utc_or_none
 from atrous.adapters.sql_store.projects import find_project_id
 from atrous.adapters.sql_store.tables import evaluations, models, projects, trainings, versions
 from atrous.core.class_map import ClassMap
 from atrous.datasets.splits import Split
 from atrous.workspace.records import Version, VersionState
-from atrous.workspace.versions import read_preprocessing, write_preprocessing
+from atrous.workspace.version_content import read_preprocessing, write_preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-# SQLite can hold no larger number, not even to compare with.
-MAX_INTEGER = 2**63 - 1
 
 
 class SqlVersions(SqlTable):

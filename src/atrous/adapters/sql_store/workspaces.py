@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
 
 from atrous.adapters.sql_store.database import SqlTable
 from atrous.adapters.sql_store.tables import workspaces
@@ -22,7 +21,7 @@ class SqlWorkspaces(SqlTable):
         try:
             with self._write() as connection:
                 connection.execute(insert(workspaces).values(slug=slug))
-        except IntegrityError as error:
+        except ConflictError as error:
             raise ConflictError(f"workspace {slug!r}: exists already") from error
 
     def list_workspaces(self) -> list[str]:

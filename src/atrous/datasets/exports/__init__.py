@@ -73,6 +73,7 @@ EXPORTS: dict[str, Export] = {
     "coco": Export(coco.DESCRIPTION, coco.draw, coco.CocoWriter),
     "voc": Export(voc.DESCRIPTION, voc.draw, voc.VocWriter),
     "yolo": Export(yolo.DESCRIPTION, yolo.draw, yolo.YoloWriter),
+    "yolov5": Export(yolo.V5_DESCRIPTION, yolo.draw, yolo.YoloV5Writer),
 }
 
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "data.yaml, and train/, valid/ and test/ with images/ and labels/NAME.txt of polygons"
 SPLIT_KEYS = {Split.TRAIN: "train", Split.VALID: "val", Split.TEST: "test"}
+# Roboflow's clients put the folder of the download before the path, and expect all splits.
+V5_FOLDERS = {"train": "../train/images", "val": "../valid/images", "test": "../test/images"}
+V5_DESCRIPTION = "as yolo, with a data.yaml as Roboflow's clients for YOLOv5 rewrite it: all splits, names as a list"
 DIGITS = 7
 VOID_LOST = "pixels of void, which YOLO cannot say and which became background"
 
@@ -64,8 +67,22 @@ class YoloWriter:
 
     def finish(self) -> Mapping[str, int]:
         """Write data.yaml, which names the splits that have pictures."""
-        names = dict(enumerate(self._class_map.names[1:]))
-        folders = {key: f"{split}/images" for split, key in SPLIT_KEYS.items() if split in self._splits}
-        content = folders | {"nc": len(names), "names": names}
+        content = self._list_folders() | {"nc": len(self._class_map) - 1, "names": self._list_names()}
         self._sink.write("data.yaml", yaml.safe_dump(content, allow_unicode=True, sort_keys=False).encode())
         return {VOID_LOST: self._void_px} if self._void_px else {}
+
+    def _list_folders(self) -> dict[str, str]:
+        return {key: f"{split}/images" for split, key in SPLIT_KEYS.items() if split in self._splits}
+
+    def _list_names(self) -> object:
+        return dict(enumerate(self._class_map.names[1:]))
+
+
+class YoloV5Writer(YoloWriter):
+    """The same files, but for data.yaml."""
+
+    def _list_folders(self) -> dict[str, str]:
+        return V5_FOLDERS
+
+    def _list_names(self) -> object:
+        return list(self._class_map.names[1:])

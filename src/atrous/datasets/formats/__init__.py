@@ -77,6 +77,16 @@ def recognise_format(tree: Tree) -> str:
     return _choose_format(tree, _find_formats(tree))
 
 
+def has_format(tree: Tree) -> bool:
+    """Whether a tree, or the one folder in it, is of any format.
+
+    Raises:
+        InvalidDatasetError: if several folders in it are.
+    """
+    _, fitting = _find_inside(tree, list(FORMATS))
+    return bool(fitting)
+
+
 def read_source(tree: Tree, format_name: str = AUTO, hints: Hints = NO_HINTS) -> tuple[str, Source]:
     """Read a tree as the format of this name, or as the one it is recognised as; give that name too.
 

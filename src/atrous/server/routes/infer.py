@@ -79,7 +79,7 @@ async def _infer(request: Request) -> Response:
     pictures = await collect_pictures(service.url_pictures, images, named=is_array)
     opened = await service.open_model(model, asked.model_id)
     wish = Wish(
-        threshold=threshold_of(asked.confidence),
+        threshold=threshold_of(asked.confidence, model),
         max_pixels=service.settings.max_pixels,
         skipped=asked.skipped_steps(),
         inference_id=asked.id,

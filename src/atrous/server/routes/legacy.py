@@ -20,6 +20,7 @@ from atrous.server.answer import (
     answer_picture,
     draw_picture,
     encode_json,
+    lift_mask,
     model_headers,
 )
 from atrous.server.confidence import DEFAULT, threshold_of_query
@@ -50,7 +51,16 @@ BODY = {
         }
     }
 }
+# Sent with every request by inference-sdk, and by nobody else; it reads no copy of the mask.
+SDK_PARAMETER = "disable_active_learning"
 JPEG = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
+
+
+class LegacyAnswer(Answer):
+    """The class of every pixel, with a copy of mask and classes at the top for the roboflow package."""
+
+    segmentation_mask: str | None = None
+    class_map: dict[str, str] | None = None
 
 
 class LegacyQuery(DisabledSteps):
@@ -80,7 +90,7 @@ class LegacyQuery(DisabledSteps):
 
 
 @router.get("/{project}/{version}", include_in_schema=False)
-@router.post("/{project}/{version}", openapi_extra=BODY, responses=reply_of(Answer, other=JPEG))
+@router.post("/{project}/{version}", openapi_extra=BODY, responses=reply_of(LegacyAnswer, other=JPEG))
 async def infer_legacy(
     request: Request, project: str, version: str, query: Annotated[LegacyQuery, Query()]
 ) -> Response:
@@ -98,14 +108,20 @@ async def infer_legacy(
     read = await _find_picture(service, request, query)
     opened = await service.open_model(model, model_id)
     wish = Wish(
-        threshold=threshold_of_query(query.confidence),
+        threshold=threshold_of_query(query.confidence, model),
         max_pixels=service.settings.max_pixels,
         skipped=query.skipped_steps(),
         drawing=query.drawing(),
     )
-    answer, media_type = (_draw, "image/jpeg") if query.format == "image" else (_answer, "application/json")
+    answer, media_type = _choose_answer(request, query)
     content = await service.slots.run(partial(answer, opened.loaded, read, wish))
     return Response(content, media_type=media_type, headers=model_headers(opened))
+
+
+def _choose_answer(request: Request, query: LegacyQuery) -> tuple[Callable[..., bytes], str]:
+    if query.format == "image":
+        return _draw, "image/jpeg"
+    return _answer if SDK_PARAMETER in request.query_params else _answer_lifted, "application/json"
 
 
 def _find_model(service: Service, secret: str | None, model_id: str) -> Model:
@@ -144,6 +160,10 @@ async def _read_form(request: Request) -> bytes:
 
 def _answer(loaded: LoadedModel, read: Callable[[], bytes], wish: Wish) -> bytes:
     return encode_json(answer_picture(loaded, read(), wish))
+
+
+def _answer_lifted(loaded: LoadedModel, read: Callable[[], bytes], wish: Wish) -> bytes:
+    return encode_json(lift_mask(answer_picture(loaded, read(), wish)))
 
 
 def _draw(loaded: LoadedModel, read: Callable[[], bytes], wish: Wish) -> bytes:

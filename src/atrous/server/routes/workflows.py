@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from atrous.core.errors import NotFoundError
 from atrous.server.answer import Wish, encode_json, model_headers, predict_picture
+from atrous.server.confidence import threshold_of
 from atrous.server.declared import Image, check_count, collect_pictures, name_picture
 from atrous.server.errors import error_response
 from atrous.server.json_bodies import describe_json, parse_json
@@ -27,8 +28,8 @@ from atrous.server.workflow_graph import (
     Graph,
     Output,
     WorkflowError,
+    bind_confidence,
     bind_model,
-    bind_threshold,
     model_graph,
     parse_graph,
 )
@@ -122,7 +123,7 @@ async def _find_workspace(request: Request, body_key: str | None) -> str:
 
 async def _run(request: Request, workspace: str, graph: Graph, asked: RunRequest) -> Response:
     service = service_of(request)
-    model_id, threshold = bind_model(graph, asked.inputs), bind_threshold(graph, asked.inputs)
+    model_id, confidence = bind_model(graph, asked.inputs), bind_confidence(graph, asked.inputs)
     images = _read_images(graph, asked.inputs)
     model = await run_in_threadpool(find_model, service.ports, workspace, model_id)
     check_count(len(images), service.settings.max_images)
@@ -130,7 +131,7 @@ async def _run(request: Request, workspace: str, graph: Graph, asked: RunRequest
     opened = await service.open_model(model, model_id)
     excluded = frozenset(asked.excluded_fields or ())
     outputs = [output for output in graph.outputs if output.name not in excluded]
-    wish = Wish(threshold=threshold, max_pixels=service.settings.max_pixels)
+    wish = Wish(threshold=threshold_of(confidence, model), max_pixels=service.settings.max_pixels)
     content = await service.slots.run(partial(_answer, opened, pictures, wish, outputs))
     return Response(content, media_type="application/json", headers=model_headers(opened))
 

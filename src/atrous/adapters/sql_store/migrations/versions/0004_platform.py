@@ -177,15 +177,16 @@ def _create_tables() -> None:
 
 
 def _index_classes() -> None:
-    class_pixels: Any = sa.column("class_pixels", sa.JSON)
-    pictures = sa.table("pictures", sa.column("id", sa.Integer), sa.column("project_id", sa.Integer), class_pixels)
-    terms = sa.table("picture_terms", *(sa.column(name) for name in ("project_id", "kind", "term", "picture_id")))
+    columns: list[Any] = [sa.column(name) for name in ("id", "project_id")]
+    columns.append(sa.column("class_pixels", sa.JSON()))
+    pictures = sa.table("pictures", *columns)
+    named: list[Any] = [sa.column(name) for name in ("project_id", "kind", "term", "picture_id")]
+    terms = sa.table("picture_terms", *named)
     connection = op.get_bind()
-    found: Any = connection.execute(sa.select(pictures))
-    rows: list[dict[str, Any]] = [
-        {"project_id": row.project_id, "kind": "class", "term": class_id, "picture_id": row.id}
-        for row in found
-        for class_id in row.class_pixels or {}
-    ]
+    rows: list[dict[str, Any]] = []
+    for row in connection.execute(sa.select(pictures)):
+        shown: dict[str, int] = row.class_pixels or {}
+        place = {"project_id": row.project_id, "kind": "class", "picture_id": row.id}
+        rows += [place | {"term": class_id} for class_id in shown]
     if rows:
         connection.execute(sa.insert(terms), rows)

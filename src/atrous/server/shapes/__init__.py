@@ -1,0 +1,1 @@
+"""What clients of the platform API read of projects and versions, key by key."""

@@ -1,0 +1,105 @@
+"""What a client orders -> the recipe that is trained by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from atrous.core.errors import InvalidInputError
+from atrous.training.model_types import DEFAULT_ENCODER, ModelType, name_model_type, parse_model_type
+from atrous.training.recipe import Recipe
+from atrous.training.template import check_value, read_template
+from atrous.workspace.checkpoints import describe_checkpoint, find_checkpoint
+from atrous.workspace.trainings import queue_training
+from atrous.workspace.versions import find_version
+
+if TYPE_CHECKING:
+    from atrous.core.ids import VersionId
+    from atrous.workspace.ports import Ports
+    from atrous.workspace.records import Training, Version
+
+# Which encoder `speed` means where the model type names none.
+SPEEDS = {"fast": DEFAULT_ENCODER, "accurate": "resnet50"}
+DEFAULT_MODEL_TYPE = "deeplabv3plus-sem"
+
+
+class TrainingOrder(BaseModel):
+    """A training as clients ask for it; whatever is left out has a default.
+
+    `trainRecipe` goes before `epochs` and `speed`, `checkpoint` before its `encoder_weights`.
+    """
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+    model_type: Annotated[
+        str | None, Field(validation_alias=AliasChoices("modelType", "model_type"), max_length=200)
+    ] = None
+    epochs: Annotated[int | None, Field(ge=1, le=100_000)] = None
+    speed: Literal["fast", "accurate"] | None = None
+    checkpoint: Annotated[str, Field(max_length=200)] | int | None = None
+    train_recipe: Annotated[dict[str, Any] | None, Field(validation_alias="trainRecipe")] = None
+
+
+def place_order(
+    ports: Ports, workspace: str, version_id: VersionId, order: TrainingOrder, encoder_weights: str
+) -> Training:
+    """Put what a client orders into the queue.
+
+    Raises:
+        NotFoundError: if there is no such version.
+        InvalidInputError: naming what of the order cannot be.
+        ConflictError: if the version is not ready.
+    """
+    version = find_version(ports, workspace, version_id)
+    recipe = plan_recipe(ports, version, order, encoder_weights).as_json()
+    return queue_training(ports, version, recipe, model_type=name_model_type(recipe))
+
+
+def plan_recipe(ports: Ports, version: Version, order: TrainingOrder, encoder_weights: str) -> Recipe:
+    """Make a whole recipe of an order.
+
+    Args:
+        ports: the world.
+        version: what is trained on.
+        order: what the client asks for.
+        encoder_weights: what is started from where the order names nothing.
+
+    Raises:
+        InvalidInputError: naming what cannot be.
+    """
+    asked = parse_model_type(order.model_type or DEFAULT_MODEL_TYPE)
+    start = _find_start(ports, version, order, asked)
+    basis: dict[str, Any] = {
+        "architecture": asked.architecture,
+        "encoder": asked.encoder or SPEEDS[order.speed or "fast"],
+        "encoder_weights": encoder_weights,
+    }
+    if order.epochs is not None:
+        basis["epochs"] = check_value("epochs", "epochs", order.epochs)
+    return Recipe(**basis | read_template(order.train_recipe or {}) | start)
+
+
+def base_recipe(model_type: str | None, encoder_weights: str) -> Recipe:
+    """The recipe of a kind of model, nothing else asked for.
+
+    Raises:
+        InvalidInputError: naming the kinds there are.
+    """
+    asked = parse_model_type(model_type or DEFAULT_MODEL_TYPE)
+    encoder = asked.encoder or DEFAULT_ENCODER
+    return Recipe(architecture=asked.architecture, encoder=encoder, encoder_weights=encoder_weights)
+
+
+def _find_start(ports: Ports, version: Version, order: TrainingOrder, asked: ModelType) -> dict[str, Any]:
+    if order.checkpoint is None or order.checkpoint == "":
+        return {}
+    model = find_checkpoint(ports, version.workspace, version.project, str(order.checkpoint))
+    start = describe_checkpoint(ports, model)
+    fits = asked.architecture == start["architecture"] and asked.encoder in {None, start["encoder"]}
+    if order.model_type and not fits:
+        raise InvalidInputError(
+            f"checkpoint {order.checkpoint}: is a {name_model_type(start)} and cannot start a {order.model_type}; "
+            "leave out the model type or name another checkpoint"
+        )
+    return start
