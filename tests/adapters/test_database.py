@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -86,6 +87,23 @@ def test_keys_of_the_first_release_may_do_everything(path: Path) -> None:
     key = store.find_key("digest")
     assert key is not None
     assert (key.scope, key.requests_per_minute, key.name) == (Scope.ADMIN, None, "camera")
+
+
+def test_pictures_of_the_first_release_can_be_changed(path: Path) -> None:
+    engine = open_sqlite(path)
+    config = migrations()
+    with engine.execution_options(writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    engine.dispose()
+    ask(path, "INSERT INTO workspaces (slug) VALUES ('acme')")
+    ask(path, "INSERT INTO projects VALUES (1, 'acme', 'road', '[\"background\"]', '2026-01-01 00:00:00')")
+    ask(path, "INSERT INTO pictures VALUES (1, 1, 'a.png', 'a1', 'b2', 'train', 8, 8)")
+    store = open_sqlite_store(path)
+    (picture,) = store.list_pictures("acme", "road")
+    assert store.change_picture("acme", picture.id, lambda before: replace(before, tags=("wet",))) is not None
+    (changed,) = store.list_pictures("acme", "road")
+    assert (changed.tags, changed.look) == (("wet",), b"")
 
 
 def test_opening_again_changes_nothing(path: Path) -> None:

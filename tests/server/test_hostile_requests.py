@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.cli.terminal import Server, publish
 from tests.fakes.pictures import RED, as_base64, encode_squares, read_mask
-from tests.server.hostile import DEADLINE_S, Target, damage_requests, record_requests
+from tests.server.hostile import DEADLINE_S, Target, damage_requests, record_requests, send_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,6 +192,13 @@ def test_made_requests_are_answered_as_they_should(target: Target) -> None:
 @pytest.mark.slow
 def test_1500_made_requests_are_answered_as_they_should(target: Target) -> None:
     attack_with_made_requests(target, 1500)
+
+
+def test_a_head_without_end_is_answered_as_other_errors_are(target: Target) -> None:
+    reply, _ = send_bytes(target.url, b"POST /dataset/road/upload?name=" + b"a" * 70_000)
+    told = json.loads(reply.partition(b"\r\n\r\n")[2])
+    assert "at most 16 kB" in told["message"]
+    assert told["error"] == {"message": told["message"], "status": 400, "type": "Bad Request"}
 
 
 TRUTHS = ("status_code_conformance", "content_type_conformance", "response_schema_conformance")

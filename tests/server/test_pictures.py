@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -106,6 +107,18 @@ def test_a_key_opens_files_too(place: Place, client: TestClient) -> None:
 def test_a_part_of_a_file_may_be_asked_for(client: TestClient) -> None:
     reply = client.get(f"/platform/images/{LABELLED}/file", headers={"range": "bytes=0-7"})
     assert (reply.status_code, reply.content) == (206, JPEG[:8])
+
+
+@pytest.mark.parametrize(("wanted", "status"), [("bytes=x", 400), ("pixels=0-7", 400), ("bytes=9999999-", 416)])
+def test_a_part_that_cannot_be_had_is_refused_as_everything_else(client: TestClient, wanted: str, status: int) -> None:
+    reply = client.get(f"/platform/images/{LABELLED}/file", headers={"range": wanted})
+    assert reply.status_code == status
+    assert reply.json()["error"] == {
+        "message": reply.json()["message"],
+        "status": status,
+        "type": HTTPStatus(status).phrase,
+    }
+    assert reply.headers.get("content-range") == (f"bytes */{len(JPEG)}" if status == 416 else None)
 
 
 def test_a_link_opens_its_file_alone_and_for_a_day(place: Place, client: TestClient) -> None:

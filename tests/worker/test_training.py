@@ -27,7 +27,7 @@ from atrous.training.checkpoint import BEST, hash_weights  # noqa: E402
 from atrous.training.listener import SilentListener  # noqa: E402
 from atrous.worker.training import run_training_job  # noqa: E402
 from atrous.workspace.models import find_model  # noqa: E402
-from atrous.workspace.records import Model, Training, TrainingState, Version  # noqa: E402
+from atrous.workspace.records import EvaluationState, JobKind, Model, Training, TrainingState, Version  # noqa: E402
 from atrous.workspace.trainings import resume_training, start_training  # noqa: E402
 
 if TYPE_CHECKING:
@@ -101,6 +101,13 @@ def test_a_finished_job_is_done_and_its_model_found_by_its_version(finished: Fin
     assert finished.place.last_state() == (TrainingState.DONE, None)
     assert find_model(finished.place.ports, "home", "road/1") == finished.model
     assert finished.model.training == finished.training.id
+
+
+def test_a_finished_job_has_asked_for_an_evaluation_of_its_model(finished: Finished) -> None:
+    (evaluation,) = finished.place.ports.store.list_evaluations("home")
+    assert (evaluation.model, evaluation.state) == (finished.model.slug, EvaluationState.RUNNING)
+    (job,) = finished.place.ports.queue.list_jobs("home", JobKind.EVALUATE)
+    assert job.subject == evaluation.id
 
 
 def test_a_training_that_runs_elsewhere_is_refused_and_not_marked_as_failed(place: Place) -> None:

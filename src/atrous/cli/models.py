@@ -24,7 +24,7 @@ app = typer.Typer(help="Models: trained weights, ready to serve.", no_args_is_he
 
 @app.command("list")
 def list_(workspace: WorkspaceOption = None) -> None:
-    """List published models; PROJECT/VERSION stands for the newest one of its version."""
+    """List published models; PROJECT/VERSION stands for that of the version's oldest training."""
     ports, slug = open_ports(workspace)
     rows = [
         [
@@ -52,7 +52,7 @@ def upload(
         str | None, typer.Option(help="Any encoder of segmentation-models-pytorch; not with --api-url.")
     ] = None,
     api_url: Annotated[str | None, typer.Option(help="Upload to this server instead of the own home.")] = None,
-    api_key: Annotated[str | None, typer.Option(envvar="ROBOFLOW_API_KEY", help="Key for --api-url.")] = None,
+    api_key: Annotated[str | None, typer.Option(envvar="ATROUS_API_KEY", help="Key for that server.")] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Publish weights that were trained elsewhere as a model of a version.

@@ -69,7 +69,9 @@ def _end_when_asked(running: Worker, *, until_eof: bool) -> None:
         running.ask_to_end()
 
     def wait_for_eof() -> None:
-        sys.stdin.buffer.read()
+        # Not by `sys.stdin`: a thread that waits in there keeps the interpreter from ending.
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
         running.ask_to_end()
 
     for sig in (signal.SIGTERM, signal.SIGINT):

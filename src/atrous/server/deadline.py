@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from atrous.server.errors import RETRY_AFTER_S, error_response
+from atrous.server.errors import RETRY_AFTER_S, describe_error, error_response
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -81,7 +81,8 @@ class Deadline:
             "again later, or raise request_timeout_s of the server"
         )
         headers = {"Retry-After": RETRY_AFTER_S, **CLOSE}
-        await error_response(HTTPStatus.SERVICE_UNAVAILABLE, {"message": message}, headers)(scope, receive, send)
+        content = describe_error(HTTPStatus.SERVICE_UNAVAILABLE, message)
+        await error_response(HTTPStatus.SERVICE_UNAVAILABLE, content, headers)(scope, receive, send)
 
 
 class _Caller:

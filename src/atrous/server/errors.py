@@ -15,7 +15,7 @@ from atrous.core.errors import AtrousError, TooManyRequestsError
 from atrous.server.redaction import mask_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from fastapi import FastAPI
     from starlette.requests import Request
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 # The clients try 503 again; this is how long others should wait.
 RETRY_AFTER_S = "1"
-KEPT_HEADERS = ("retry-after", "www-authenticate")
+KEPT_HEADERS = ("connection", "retry-after", "www-authenticate")
 # What the framework says of its own, made into sentences that help.
 PLAINER = {
     "Not Found": "this server has no such path; /docs lists what there is",
@@ -44,15 +44,28 @@ def error_response(status: int, content: dict[str, Any], headers: dict[str, str]
     return Response(mask_keys(orjson.dumps(content).decode()), status, headers, media_type="application/json")
 
 
+def describe_error(status: int, message: str) -> dict[str, Any]:
+    """The body of an error that no route answers with, in words that the clients of all routes read."""
+    reason = {"message": message, "status": status, "type": HTTPStatus(status).phrase}
+    return {"error": reason, "message": message}
+
+
 async def answer_error(
-    request: Request, error: AtrousError | RequestValidationError, shape: Callable[[int, str], dict[str, Any]]
+    request: Request,
+    error: AtrousError | RequestValidationError | HTTPException,
+    shape: Callable[[int, str], dict[str, Any]],
 ) -> Response:
     """The reply that the handlers give, with a body of another shape made of its status and message."""
-    answer = _answer_atrous_error if isinstance(error, AtrousError) else _answer_validation_error
-    reply = await answer(request, error)
+    reply = await _find_answer(error)(request, error)
     content = orjson.loads(bytes(reply.body))
     headers = {name: value for name, value in reply.headers.items() if name in KEPT_HEADERS}
     return error_response(reply.status_code, content | shape(reply.status_code, content["message"]), headers)
+
+
+def _find_answer(error: Exception) -> Callable[[Request, Exception], Awaitable[Response]]:
+    if isinstance(error, AtrousError):
+        return _answer_atrous_error
+    return _answer_http_exception if isinstance(error, HTTPException) else _answer_validation_error
 
 
 async def _answer_atrous_error(_: Request, raised: Exception) -> Response:
@@ -80,6 +93,5 @@ async def _answer_validation_error(_: Request, raised: Exception) -> Response:
 async def _answer_http_exception(_: Request, raised: Exception) -> Response:
     error = cast("HTTPException", raised)
     message = PLAINER.get(error.detail, str(error.detail))
-    reason = {"message": message, "status": error.status_code, "type": HTTPStatus(error.status_code).phrase}
-    content: dict[str, Any] = {"message": message, "detail": error.detail, "error": reason}
+    content = describe_error(error.status_code, message) | {"detail": error.detail}
     return error_response(error.status_code, content, dict(error.headers or {}))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
 from atrous.core.errors import AtrousError, InvalidInputError
 from atrous.server.errors import answer_error
@@ -63,7 +64,7 @@ class EvaluationRoute(WorkspaceRoute):
         async def answer(request: Request) -> Response:
             try:
                 return await handle(request)
-            except (AtrousError, RequestValidationError) as error:
+            except (AtrousError, RequestValidationError, HTTPException) as error:
                 return await answer_error(request, error, partial(_shape_error, error))
 
         return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Path, Query
+from fastapi import Query
 from pydantic import WithJsonSchema
 
 from atrous.datasets.splits import Split
@@ -22,7 +22,6 @@ DEFAULT_METRIC = "mIoU"
 MAX_VERSION_DIGITS = 18
 SHORT = 20
 
-EvaluationId = Annotated[str, Path(max_length=64)]
 Text = Annotated[str | None, Query(max_length=200)]
 SplitName = Annotated[str | None, Query(max_length=SHORT), WithJsonSchema({"enum": [*map(str, Split)]})]
 SplitOrAll = Annotated[str | None, Query(max_length=SHORT), WithJsonSchema({"enum": [*map(str, Split), ALL]})]

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 
-from atrous.server.errors import RETRY_AFTER_S, error_response
+from atrous.server.errors import RETRY_AFTER_S, describe_error, error_response
 from atrous.server.keys import find_secret
 from atrous.server.notes import Notes, taking_notes
 from atrous.server.redaction import redact
@@ -110,7 +110,7 @@ class _Exchange:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    content = {"message": "the server is about to end; send the request again in a moment"}
+    content = describe_error(503, "the server is about to end; send the request again in a moment")
     headers = {"Retry-After": RETRY_AFTER_S, "Connection": "close"}
     await error_response(503, content, headers)(scope, receive, send)
 

@@ -69,8 +69,9 @@ def set_up_logging(form: str, level: str, others: Sequence[logging.Handler] = ()
     to_stderr = logging.StreamHandler()
     to_stderr.setFormatter(FORMATTERS[form]())
     logging.basicConfig(level=level.upper(), handlers=[to_stderr, *others], force=True)
-    # On a first start each of its plugins introduces itself.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # On a first start each of its plugins introduces itself; on each export each of its passes does.
+    for name in ("alembic", "onnx_ir", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     # They tell the URLs that are called, whose queries may be someone's secret.
     for name in ("httpx", "httpcore", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from atrous.core.errors import AtrousError, NotFoundError
-from atrous.server.errors import answer_error
+from atrous.server.errors import answer_error, describe_error
 from atrous.server.keys import find_secret, find_workspace
 from atrous.server.service import service_of
 from atrous.workspace.records import Scope
@@ -68,14 +68,14 @@ class PlatformRoute(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 return await handle(request)
-            except (AtrousError, RequestValidationError) as error:
+            except (AtrousError, RequestValidationError, HTTPException) as error:
                 return await answer_error(request, error, self.shape_error)
 
         return answer
 
     def shape_error(self, status: int, message: str) -> dict[str, Any]:
         """The body of an error."""
-        return {"error": {"message": message, "status": status, "type": HTTPStatus(status).phrase}, "message": message}
+        return describe_error(status, message)
 
 
 class FlatErrorRoute(PlatformRoute):

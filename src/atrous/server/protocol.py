@@ -8,6 +8,8 @@ import h11
 import orjson
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from atrous.server.errors import describe_error
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -70,7 +72,7 @@ class PatientProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP with a JSON object, as everything else."""
-        body = orjson.dumps({"message": f"{msg} Send HTTP/1.1 with a head of at most 16 kB."})
+        body = orjson.dumps(describe_error(400, f"{msg} Send HTTP/1.1 with a head of at most 16 kB."))
         length = str(len(body)).encode("ascii")
         headers = [(b"content-type", b"application/json"), (b"content-length", length), (b"connection", b"close")]
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Path
+from pydantic import Field, WithJsonSchema
 from starlette.datastructures import QueryParams
 from starlette.routing import Match
 
 from atrous.core.ids import MAX_SLUG_LENGTH, RESERVED_SLUGS, SLUG
 from atrous.server.platform import FlatErrorRoute, PlatformRoute
+from atrous.server.signed_links import MAX_TOKEN_LENGTH
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -22,9 +23,16 @@ MAX_DIGITS = 18
 PROJECT = r"[0-9]*[a-z](?:[a-z0-9_-]*[a-z0-9])?|[0-9]+[_-][a-z0-9_-]*[a-z0-9]"
 
 # What the routes below match anyway, told to those who read the description of the API.
-WorkspaceSlug = Annotated[str, Path(pattern=f"^{SLUG.pattern}$")]
-ProjectSlug = Annotated[str, Path(pattern=f"^(?:{PROJECT})$", max_length=MAX_SLUG_LENGTH)]
-VersionNumber = Annotated[int, Path(ge=0, lt=10**MAX_DIGITS)]
+WorkspaceSlug = Annotated[str, Field(pattern=f"^{SLUG.pattern}$", max_length=MAX_SLUG_LENGTH)]
+ProjectSlug = Annotated[str, Field(pattern=f"^(?:{PROJECT})$", max_length=MAX_SLUG_LENGTH)]
+VersionNumber = Annotated[int, Field(ge=0, lt=10**MAX_DIGITS)]
+ModelSlug = Annotated[str, Field(pattern=f"^{SLUG.pattern}$", max_length=MAX_SLUG_LENGTH)]
+# Of pictures, batches, trainings, evaluations, jobs and tasks.
+Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$", max_length=64)]
+# Of a link: no `.` or `..`, which clients take out of paths.
+Token = Annotated[str, Field(pattern="^[A-Za-z0-9_-][A-Za-z0-9_.-]*$", max_length=MAX_TOKEN_LENGTH)]
+# Part of a model's id where prediction is asked for: told, while errors are in the words of its clients.
+ToldSlug = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{SLUG.pattern}$"})]
 
 
 class WorkspaceRoute(PlatformRoute):

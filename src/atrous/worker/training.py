@@ -52,7 +52,8 @@ def train(ports: Ports, job: Job, folder: Path, watch: Watch) -> Mapping[str, An
         except StoppedError:
             give_back_training(ports, training)
             raise
-    request_evaluation(ports, model)
+    else:
+        request_evaluation(ports, model)
     return {"model": model.slug}
 
 
@@ -94,6 +95,8 @@ def run_training_job(
 ) -> Model:
     """Train, export, compare, score on valid and publish, in this process; record how it ended.
 
+    An evaluation is asked for, which a worker makes.
+
     Args:
         run_folder: keeps the checkpoints, so that the job can be resumed.
         resume: go on from them.
@@ -126,6 +129,7 @@ def _run(
         with _hold(run_folder, lock_s):
             model = _make_model(ports, training, version, run_folder, listener, resume=resume)
             end_training(ports, training, TrainingState.DONE)
+        request_evaluation(ports, model)
     except (ConflictError, StoppedError):
         raise
     except AtrousError as error:

@@ -290,7 +290,8 @@ def read_picture(row: Row[Any]) -> Picture:
         split=Split(row.split),
         size=Size(height=row.height, width=row.width),
         class_pixels={int(class_id): pixels for class_id, pixels in row.class_pixels.items()},
-        look=row.look,
+        # SQLite kept an empty text, no bytes, in rows from before there were looks.
+        look=row.look or b"",
         source_sha256=row.source_sha256,
         pending=SplitRule(row.pending) if row.pending else None,
         id=row.public_id,

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from atrous.server.json_bodies import describe_json, parse_json
 from atrous.server.openapi import reply_of
 from atrous.server.platform import PLATFORM_ERRORS, admit
-from atrous.server.workspace_paths import ProjectRoute
+from atrous.server.workspace_paths import Id, ProjectRoute, ProjectSlug, WorkspaceSlug
 from atrous.workspace.annotation_jobs import (
     JobOrder,
     create_annotation_job,
@@ -95,7 +95,7 @@ class MadeJobReply(JobShape):
 
 
 @router.get("/{workspace}/{project}/batches", responses=reply_of(BatchesReply))
-async def show_batches(request: Request, workspace: str, project: str) -> dict[str, Any]:
+async def show_batches(request: Request, workspace: WorkspaceSlug, project: ProjectSlug) -> dict[str, Any]:
     """The batches of a project."""
     caller = await admit(request, workspace)
     batches = await run_in_threadpool(list_batches, caller.ports, caller.workspace, project)
@@ -103,14 +103,14 @@ async def show_batches(request: Request, workspace: str, project: str) -> dict[s
 
 
 @router.get("/{workspace}/{project}/batches/{batch}", responses=reply_of(BatchReply))
-async def show_batch(request: Request, workspace: str, project: str, batch: str) -> dict[str, Any]:
+async def show_batch(request: Request, workspace: WorkspaceSlug, project: ProjectSlug, batch: Id) -> dict[str, Any]:
     """A batch."""
     caller = await admit(request, workspace)
     return {"batch": _shape_batch(await run_in_threadpool(find_batch, caller.ports, caller.workspace, project, batch))}
 
 
 @router.get("/{workspace}/{project}/jobs", responses=reply_of(JobsReply))
-async def show_jobs(request: Request, workspace: str, project: str) -> dict[str, Any]:
+async def show_jobs(request: Request, workspace: WorkspaceSlug, project: ProjectSlug) -> dict[str, Any]:
     """The annotation jobs of a project."""
     caller = await admit(request, workspace)
     jobs = await run_in_threadpool(list_annotation_jobs, caller.ports, caller.workspace, project)
@@ -118,7 +118,7 @@ async def show_jobs(request: Request, workspace: str, project: str) -> dict[str,
 
 
 @router.get("/{workspace}/{project}/jobs/{job}", responses=reply_of(JobReply))
-async def show_job(request: Request, workspace: str, project: str, job: str) -> dict[str, Any]:
+async def show_job(request: Request, workspace: WorkspaceSlug, project: ProjectSlug, job: Id) -> dict[str, Any]:
     """An annotation job."""
     caller = await admit(request, workspace)
     return {
@@ -127,7 +127,7 @@ async def show_job(request: Request, workspace: str, project: str, job: str) -> 
 
 
 @router.post("/{workspace}/{project}/jobs", openapi_extra=describe_json(NewJob), responses=reply_of(MadeJobReply))
-async def make_job(request: Request, workspace: str, project: str) -> dict[str, Any]:
+async def make_job(request: Request, workspace: WorkspaceSlug, project: ProjectSlug) -> dict[str, Any]:
     """Give pictures of a batch to somebody to label."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     asked = parse_json(NewJob, await request.body())

@@ -14,7 +14,6 @@ from atrous.server.answer import encode_json
 from atrous.server.evaluation_errors import EVALUATION_ERRORS, EvaluationRoute
 from atrous.server.evaluation_parameters import (
     DEFAULT_METRIC,
-    EvaluationId,
     Metric,
     Percent,
     SplitName,
@@ -53,6 +52,7 @@ from atrous.server.shapes.evaluations import (
     shape_evaluation,
     shape_one_evaluation,
 )
+from atrous.server.workspace_paths import Id, VersionNumber, WorkspaceSlug
 from atrous.workspace.evaluations import compare_models, find_evaluation, list_evaluations, locate_details
 
 router = APIRouter(
@@ -62,8 +62,7 @@ router = APIRouter(
 Limit = Annotated[int, Query(ge=1, le=200)]
 PageLimit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
-VersionNumber = Annotated[int, Query(ge=1, le=2**31 - 1)]
-Slug = Annotated[str, Query(max_length=200)]
+ProjectName = Annotated[str, Query(max_length=200)]
 
 
 class EvaluationsReply(BaseModel):
@@ -82,7 +81,7 @@ class ComparisonReply(BaseModel):
 @router.get("", responses=reply_of(EvaluationsReply))
 async def list_model_evaluations(
     request: Request,
-    workspace: str,
+    workspace: WorkspaceSlug,
     *,
     project: Text = None,
     version: Text = None,
@@ -102,7 +101,11 @@ async def list_model_evaluations(
 
 @router.get("/compare", responses=reply_of(ComparisonReply))
 async def compare_evaluated_models(
-    request: Request, workspace: str, project: Slug, version: VersionNumber, frontierMetric: Metric = DEFAULT_METRIC
+    request: Request,
+    workspace: WorkspaceSlug,
+    project: ProjectName,
+    version: VersionNumber,
+    frontierMetric: Metric = DEFAULT_METRIC,
 ) -> dict[str, Any]:
     """The models of a version by a metric and their latency, both as their newest evaluations measured them."""
     caller = await admit(request, workspace)
@@ -112,7 +115,7 @@ async def compare_evaluated_models(
 
 
 @router.get("/{evaluation_id}", responses=reply_of(OneEvaluationShape))
-async def get_model_evaluation(request: Request, workspace: str, evaluation_id: EvaluationId) -> dict[str, Any]:
+async def get_model_evaluation(request: Request, workspace: WorkspaceSlug, evaluation_id: Id) -> dict[str, Any]:
     """One evaluation, with its figures once it is done."""
     caller = await admit(request, workspace)
     found = await run_in_threadpool(find_evaluation, caller.ports, caller.workspace, evaluation_id)
@@ -120,14 +123,14 @@ async def get_model_evaluation(request: Request, workspace: str, evaluation_id: 
 
 
 @router.get("/{evaluation_id}/map-results", responses=reply_of(MapResults))
-async def get_map_results(request: Request, workspace: str, evaluation_id: EvaluationId) -> Response:
+async def get_map_results(request: Request, workspace: WorkspaceSlug, evaluation_id: Id) -> Response:
     """Mean IoU, precision, recall and F1 of each split and class, at the threshold in force."""
     return await _answer(request, workspace, evaluation_id, shape_map_results)
 
 
 @router.get("/{evaluation_id}/performance-by-class", responses=reply_of(ClassPerformance))
 async def get_class_performance(
-    request: Request, workspace: str, evaluation_id: EvaluationId, split: SplitName = None
+    request: Request, workspace: WorkspaceSlug, evaluation_id: Id, split: SplitName = None
 ) -> Response:
     """Scores of each class on one split, at the threshold in force."""
 
@@ -139,7 +142,7 @@ async def get_class_performance(
 
 @router.get("/{evaluation_id}/confusion-matrix", responses=reply_of(ConfusionMatrix))
 async def get_confusion_matrix(
-    request: Request, workspace: str, evaluation_id: EvaluationId, split: SplitOrAll = None, confidence: Percent = None
+    request: Request, workspace: WorkspaceSlug, evaluation_id: Id, split: SplitOrAll = None, confidence: Percent = None
 ) -> Response:
     """Pixels by label and prediction, at any threshold; at the one in force if none is given."""
 
@@ -152,14 +155,14 @@ async def get_confusion_matrix(
 
 
 @router.get("/{evaluation_id}/confidence-sweep", responses=reply_of(ConfidenceSweep))
-async def get_confidence_sweep(request: Request, workspace: str, evaluation_id: EvaluationId) -> Response:
+async def get_confidence_sweep(request: Request, workspace: WorkspaceSlug, evaluation_id: Id) -> Response:
     """Precision, recall and F1 at every threshold, of each split and class."""
     return await _answer(request, workspace, evaluation_id, shape_sweep)
 
 
 @router.get("/{evaluation_id}/vector-analysis", responses=reply_of(VectorAnalysis))
 async def get_vector_analysis(
-    request: Request, workspace: str, evaluation_id: EvaluationId, confidence: Percent = None
+    request: Request, workspace: WorkspaceSlug, evaluation_id: Id, confidence: Percent = None
 ) -> Response:
     """Groups of pictures that look alike: none here, and why."""
 
@@ -173,8 +176,8 @@ async def get_vector_analysis(
 @router.get("/{evaluation_id}/image-predictions", responses=reply_of(PicturePredictions))
 async def list_image_predictions(
     request: Request,
-    workspace: str,
-    evaluation_id: EvaluationId,
+    workspace: WorkspaceSlug,
+    evaluation_id: Id,
     *,
     split: SplitOrAll = "all",
     confidence: Percent = None,
@@ -192,7 +195,7 @@ async def list_image_predictions(
 
 
 @router.get("/{evaluation_id}/recommendations", responses=reply_of(Recommendations))
-async def get_recommendations(request: Request, workspace: str, evaluation_id: EvaluationId) -> Response:
+async def get_recommendations(request: Request, workspace: WorkspaceSlug, evaluation_id: Id) -> Response:
     """What to do next about the model, in numbers."""
     return await _answer(request, workspace, evaluation_id, shape_recommendations)
 

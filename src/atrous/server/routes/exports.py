@@ -2,20 +2,21 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
-from pydantic import BaseModel
+from fastapi import APIRouter
+from pydantic import BaseModel, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from atrous.core.errors import ConflictError, InvalidInputError
 from atrous.core.ids import VersionId
-from atrous.server.openapi import NO_KEY_NEEDED, Responses, reply_of
+from atrous.server.openapi import NO_KEY_NEEDED, reply_of
 from atrous.server.platform import PLATFORM_ERRORS, Caller, PlatformRoute, admit
+from atrous.server.sent_files import SentFile, describe_file
 from atrous.server.service import service_of
 from atrous.server.shapes.versions import VersionShape, shape_version
 from atrous.server.signed_links import check, own_url, sign
-from atrous.server.workspace_paths import ProjectSlug, VersionNumber, VersionRoute, WorkspaceSlug
+from atrous.server.workspace_paths import ProjectSlug, Token, VersionNumber, VersionRoute, WorkspaceSlug
 from atrous.workspace.exports import EXPORT_FORMATS, find_export, request_export
 from atrous.workspace.ports import Ports
 from atrous.workspace.projects import find_version_facts
@@ -25,7 +26,7 @@ from atrous.workspace.versions import find_version
 router = APIRouter(tags=["platform"], responses=PLATFORM_ERRORS, route_class=VersionRoute)
 files = APIRouter(tags=["platform"], responses=PLATFORM_ERRORS, route_class=PlatformRoute)
 
-Word = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]+$")]
+FormatName = Annotated[str, WithJsonSchema({"enum": [*EXPORT_FORMATS]})]
 
 KIND = "exports"
 ACCEPTED = 202
@@ -52,22 +53,12 @@ class ExportReply(BaseModel):
     version: VersionShape
 
 
-ZIP: Responses = {
-    200: {
-        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
-        "description": "The file.",
-    },
-    206: {"description": "The part that the header `Range` asks for."},
-    416: {"description": "The file has no such part."},
-}
-
-
 @router.get(
     "/{workspace}/{project}/{version}/{format_name}",
     responses=reply_of(ExportReply) | {ACCEPTED: {"model": ProgressReply, "description": "Not ready yet."}},
 )
 async def export_version(
-    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber, format_name: Word
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber, format_name: FormatName
 ) -> Response:
     """The version as a zip file in one of the formats; a worker writes it when it is first asked for."""
     caller = await admit(request, workspace)
@@ -77,9 +68,14 @@ async def export_version(
     return JSONResponse(content, status)
 
 
-@files.get("/platform/exports/{token}.zip", responses=ZIP, response_class=FileResponse, openapi_extra=NO_KEY_NEEDED)
+@files.get(
+    "/platform/exports/{token}.zip",
+    responses=describe_file("application/zip", "The file."),
+    response_class=SentFile,
+    openapi_extra=NO_KEY_NEEDED,
+)
 @files.head("/platform/exports/{token}.zip", include_in_schema=False)
-async def send_export(request: Request, token: Word) -> Response:
+async def send_export(request: Request, token: Token) -> Response:
     """The zip file of a link; parts of it by the header `Range`."""
     return await run_in_threadpool(_open_export, service_of(request).ports, token)
 
@@ -121,4 +117,4 @@ def _describe(ports: Ports, version: Version, format_name: str, job: Job) -> dic
 def _open_export(ports: Ports, token: str) -> Response:
     sha256, _, filename = check(ports, KIND, token).partition("/")
     path = ports.blobs.path(sha256)
-    return FileResponse(path, media_type="application/zip", filename=filename, stat_result=path.stat())
+    return SentFile(path, media_type="application/zip", filename=filename, stat_result=path.stat())

@@ -13,7 +13,7 @@ from atrous.datasets.annotation_text import AnnotationText
 from atrous.server.openapi import reply_of
 from atrous.server.platform import PLATFORM_ERRORS, Caller, PlatformRoute, admit
 from atrous.server.service import service_of
-from atrous.server.workspace_paths import ProjectRoute
+from atrous.server.workspace_paths import Id, ProjectRoute, ProjectSlug, WorkspaceSlug
 from atrous.workspace.annotations import annotate
 from atrous.workspace.picture_marks import tidy_name
 from atrous.workspace.records import Scope
@@ -68,7 +68,7 @@ BODY: dict[str, Any] = {
 
 @router.post("/dataset/{project}/annotate/{picture}", openapi_extra=BODY, responses=reply_of(AnnotationReply))
 async def annotate_picture(
-    request: Request, project: str, picture: str, query: Annotated[AnnotationQuery, Query()]
+    request: Request, project: ProjectSlug, picture: Id, query: Annotated[AnnotationQuery, Query()]
 ) -> dict[str, Any]:
     """Label a picture with outlines: COCO JSON, YOLO segmentation, labelme, Supervisely or Label Studio.
 
@@ -80,7 +80,11 @@ async def annotate_picture(
 
 @of_projects.post("/{workspace}/{project}/annotate/{picture}", openapi_extra=BODY, responses=reply_of(AnnotationReply))
 async def annotate_picture_of_project(
-    request: Request, workspace: str, project: str, picture: str, query: Annotated[AnnotationQuery, Query()]
+    request: Request,
+    workspace: WorkspaceSlug,
+    project: ProjectSlug,
+    picture: Id,
+    query: Annotated[AnnotationQuery, Query()],
 ) -> dict[str, Any]:
     """The same as `/dataset/{project}/annotate/{picture}`, under the workspace's name."""
     return await _annotate(request, await admit(request, workspace, scope=Scope.MANAGE), project, picture, query)

@@ -31,6 +31,7 @@ from atrous.server.keys import NO_KEY, find_secret, find_workspace
 from atrous.server.openapi import ERRORS, Answer, reply_of
 from atrous.server.pool import LoadedModel
 from atrous.server.service import Service, service_of
+from atrous.server.workspace_paths import ToldSlug
 from atrous.workspace.models import find_model
 from atrous.workspace.records import Model
 
@@ -92,7 +93,7 @@ class LegacyQuery(DisabledSteps):
 @router.get("/{project}/{version}", include_in_schema=False)
 @router.post("/{project}/{version}", openapi_extra=BODY, responses=reply_of(LegacyAnswer, other=JPEG))
 async def infer_legacy(
-    request: Request, project: str, version: str, query: Annotated[LegacyQuery, Query()]
+    request: Request, project: ToldSlug, version: ToldSlug, query: Annotated[LegacyQuery, Query()]
 ) -> Response:
     """Class and confidence of every pixel of one picture.
 

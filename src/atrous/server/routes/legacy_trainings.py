@@ -1,8 +1,8 @@
 """Training as older clients ask for it: one at a time on a version."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -22,7 +22,7 @@ from atrous.server.shapes.trainings import (
     shape_wish,
 )
 from atrous.server.training_orders import TrainingOrder, place_order
-from atrous.server.workspace_paths import VersionRoute
+from atrous.server.workspace_paths import ProjectSlug, VersionNumber, VersionRoute, WorkspaceSlug
 from atrous.workspace.records import Scope, Training
 from atrous.workspace.trainings import IN_FLIGHT, cancel_training, stop_training
 from atrous.workspace.version_trainings import find_open_training, list_version_trainings
@@ -30,7 +30,6 @@ from atrous.workspace.version_trainings import find_open_training, list_version_
 router = APIRouter(tags=["trainings"], responses=PLATFORM_ERRORS, route_class=VersionRoute)
 
 PATH = "/{workspace}/{project}/{version}"
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class NoWish(BaseModel):
@@ -40,7 +39,9 @@ class NoWish(BaseModel):
 @router.post(
     f"{PATH}/train", openapi_extra=describe_json(TrainingOrder, required=False), responses=reply_of(StartedShape)
 )
-async def start(request: Request, workspace: str, project: str, version: Number) -> dict[str, Any]:
+async def start(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber
+) -> dict[str, Any]:
     """Put a training into the queue, if none of this version is under way."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     order = parse_json(TrainingOrder, await request.body() or b"{}")
@@ -49,21 +50,27 @@ async def start(request: Request, workspace: str, project: str, version: Number)
 
 
 @router.post(f"{PATH}/train/cancel", openapi_extra=describe_json(NoWish, required=False), responses=reply_of(WishShape))
-async def cancel(request: Request, workspace: str, project: str, version: Number) -> dict[str, Any]:
+async def cancel(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber
+) -> dict[str, Any]:
     """End the training that is under way at once; its weights are thrown away."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     return await run_in_threadpool(_cancel, caller, VersionId(project, version))
 
 
 @router.post(f"{PATH}/train/stop", openapi_extra=describe_json(NoWish, required=False), responses=reply_of(WishShape))
-async def stop(request: Request, workspace: str, project: str, version: Number) -> dict[str, Any]:
+async def stop(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber
+) -> dict[str, Any]:
     """End the training that is under way after its current step; its best weights become a model."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     return await run_in_threadpool(_stop, caller, VersionId(project, version))
 
 
 @router.get(f"{PATH}/training/results", responses=reply_of(TrainingShape))
-async def get_results(request: Request, workspace: str, project: str, version: Number) -> dict[str, Any]:
+async def get_results(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber
+) -> dict[str, Any]:
     """The training whose model `project/version` stands for; the newest one while there is none."""
     caller = await admit(request, workspace)
     return await run_in_threadpool(_get_results, caller, VersionId(project, version))

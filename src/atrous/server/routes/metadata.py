@@ -12,7 +12,7 @@ from atrous.server.json_bodies import describe_json, parse_json
 from atrous.server.openapi import reply_of
 from atrous.server.platform import PLATFORM_ERRORS, Caller, admit
 from atrous.server.signed_links import own_url
-from atrous.server.workspace_paths import WorkspaceRoute
+from atrous.server.workspace_paths import Id, WorkspaceRoute, WorkspaceSlug
 from atrous.workspace.pictures import PictureEdit, edit_picture, request_edits
 from atrous.workspace.records import Job, JobKind, JobState, Scope
 
@@ -82,7 +82,7 @@ class TaskStatusReply(BaseModel):
 @router.post(
     "/{workspace}/images/{picture_id}/metadata", openapi_extra=describe_json(Edit), responses=reply_of(SuccessReply)
 )
-async def change_one(request: Request, workspace: str, picture_id: str) -> dict[str, Any]:
+async def change_one(request: Request, workspace: WorkspaceSlug, picture_id: Id) -> dict[str, Any]:
     """Change the tags and metadata of a picture; nothing that others wrote meanwhile is lost."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     change = parse_json(Edit, await request.body()).as_change()
@@ -96,7 +96,7 @@ async def change_one(request: Request, workspace: str, picture_id: str) -> dict[
     openapi_extra=describe_json(Updates),
     responses={ACCEPTED: {"model": TaskReply, "description": "A worker will do it."}},
 )
-async def change_many(request: Request, workspace: str) -> dict[str, Any]:
+async def change_many(request: Request, workspace: WorkspaceSlug) -> dict[str, Any]:
     """Have up to 1,000 pictures changed by a worker."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     updates = parse_json(Updates, await request.body()).updates
@@ -106,7 +106,7 @@ async def change_many(request: Request, workspace: str) -> dict[str, Any]:
 
 
 @router.get("/{workspace}/asynctasks/{task_id}", responses=reply_of(TaskStatusReply))
-async def show_task(request: Request, workspace: str, task_id: str) -> dict[str, Any]:
+async def show_task(request: Request, workspace: WorkspaceSlug, task_id: Id) -> dict[str, Any]:
     """How far a task is."""
     caller = await admit(request, workspace)
     job = await run_in_threadpool(_find_task, caller, task_id)

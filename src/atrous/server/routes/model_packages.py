@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse
 
 from atrous.bundle.environment import write_environment
 from atrous.bundle.layout import ONNX_OPSET, WEIGHTS_ONNX
@@ -15,10 +14,12 @@ from atrous.core.errors import NotFoundError
 from atrous.core.ids import ModelSlugId
 from atrous.server.openapi import NO_KEY_NEEDED, reply_of
 from atrous.server.platform import PLATFORM_ERRORS, Caller, PlatformRoute, admit
+from atrous.server.sent_files import SentFile, describe_file
 from atrous.server.service import service_of
 from atrous.server.settings import SEMANTIC_SEGMENTATION
 from atrous.server.shapes.projects import shape_colours
 from atrous.server.signed_links import check, own_url, sign
+from atrous.server.workspace_paths import Token, ToldSlug
 from atrous.workspace.evaluations import find_best_threshold
 from atrous.workspace.models import find_model
 from atrous.workspace.packages import FILES, Package, describe_package, locate_package_file
@@ -31,8 +32,8 @@ KIND = "packages"
 # What its readers call any network that gives the scores of each pixel.
 ARCHITECTURE = "deep-lab-v3-plus"
 OLD_ARCHITECTURE = "deeplabv3plus"
-BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 ModelId = Annotated[str, Query(max_length=200, description="`project/version` or `workspace/model-slug`")]
+FileName = Annotated[str, WithJsonSchema({"enum": [*FILES]})]
 MODEL_FIELDS = ConfigDict(protected_namespaces=())
 
 
@@ -173,7 +174,7 @@ async def describe_weights(request: Request, model_id: Annotated[ModelId, Query(
 
 
 @router.get("/ort/{project}/{version}", responses=reply_of(OldReply))
-async def describe_old(request: Request, project: str, version: str) -> dict[str, Any]:
+async def describe_old(request: Request, project: ToldSlug, version: ToldSlug) -> dict[str, Any]:
     """A model for older engines, by the number of its version."""
     caller = await admit(request, scope=Scope.INFER)
     _, package, token = await run_in_threadpool(_find, caller, f"{project}/{version}")
@@ -206,7 +207,7 @@ async def describe_old_slug(request: Request, model: ModelId) -> dict[str, Any]:
     openapi_extra=NO_KEY_NEEDED,
     responses={200: {"model": dict[str, Any], "description": "How pictures are prepared, in older words."}},
 )
-async def get_environment(request: Request, token: str) -> dict[str, Any]:
+async def get_environment(request: Request, token: Token) -> dict[str, Any]:
     """How pictures are prepared for the model of a link."""
     ports = service_of(request).ports
     model = await run_in_threadpool(_open_link, ports, token)
@@ -218,17 +219,13 @@ async def get_environment(request: Request, token: str) -> dict[str, Any]:
 @router.get(
     "/platform/packages/{token}/{name}",
     openapi_extra=NO_KEY_NEEDED,
-    response_class=FileResponse,
-    responses={
-        200: {"content": BINARY, "description": "The file."},
-        206: {"content": BINARY, "description": "The part that the header `Range` asks for."},
-        416: {"description": "The file has no such part."},
-    },
+    response_class=SentFile,
+    responses=describe_file("application/octet-stream", "The file."),
 )
-async def download_file(request: Request, token: str, name: str) -> FileResponse:
+async def download_file(request: Request, token: Token, name: FileName) -> SentFile:
     """A file of the model of a link; parts of it by the header `Range`."""
     path = await run_in_threadpool(_locate, service_of(request).ports, token, name)
-    return FileResponse(path, media_type="application/octet-stream", filename=name)
+    return SentFile(path, media_type="application/octet-stream", filename=name)
 
 
 def _kind() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,7 +14,7 @@ from atrous.server.platform import PLATFORM_ERRORS, Caller, PlatformRoute, admit
 from atrous.server.received_files import receive_file
 from atrous.server.service import service_of
 from atrous.server.signed_links import check, own_url, sign
-from atrous.server.workspace_paths import VersionRoute
+from atrous.server.workspace_paths import Id, ProjectSlug, Token, VersionNumber, VersionRoute, WorkspaceSlug
 from atrous.training.model_types import parse_model_type
 from atrous.workspace.model_upload import (
     ModelUpload,
@@ -34,7 +34,6 @@ files = APIRouter(tags=["models"], responses=PLATFORM_ERRORS, route_class=Platfo
 
 KIND = "model-uploads"
 PATH = "/{workspace}/{project}/{version}/upload-weights"
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 WEIGHTS_BODY = {
     "requestBody": {
         "required": True,
@@ -70,7 +69,9 @@ class UploadStatus(BaseModel):
 
 
 @router.post(PATH, openapi_extra=describe_json(NewModel, required=False), responses=reply_of(AnnouncedModel))
-async def announce(request: Request, workspace: str, project: str, version: Number) -> dict[str, Any]:
+async def announce(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber
+) -> dict[str, Any]:
     """Announce weights that are to become a model of a version."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     asked = parse_json(NewModel, await request.body() or b"{}")
@@ -79,7 +80,9 @@ async def announce(request: Request, workspace: str, project: str, version: Numb
 
 
 @router.get(f"{PATH}/{{task}}", responses=reply_of(UploadStatus))
-async def show_upload(request: Request, workspace: str, project: str, version: Number, task: str) -> dict[str, Any]:
+async def show_upload(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber, task: Id
+) -> dict[str, Any]:
     """How far an upload is."""
     caller = await admit(request, workspace)
     job = await run_in_threadpool(find_model_upload, caller.ports, caller.workspace, VersionId(project, version), task)
@@ -89,7 +92,7 @@ async def show_upload(request: Request, workspace: str, project: str, version: N
 @files.put(
     "/platform/model-uploads/{token}", openapi_extra=WEIGHTS_BODY | NO_KEY_NEEDED, responses=reply_of(UploadStatus)
 )
-async def receive(request: Request, token: str) -> dict[str, Any]:
+async def receive(request: Request, token: Token) -> dict[str, Any]:
     """Send the weights to the link that their announcement gave; once, as it is good for one file."""
     ports = service_of(request).ports
     upload = await run_in_threadpool(_open_link, ports, token)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from atrous.core.ids import ModelSlugId
 from atrous.server.platform import PLATFORM_ERRORS, Caller, PlatformRoute, admit
 from atrous.server.shapes.trainings import shape_model
-from atrous.server.workspace_paths import ProjectRoute
+from atrous.server.workspace_paths import ModelSlug, ProjectRoute, ProjectSlug, WorkspaceSlug
 from atrous.workspace.models import find_model
 from atrous.workspace.records import Model, Scope
 from atrous.workspace.trainings import find_training
@@ -42,8 +42,8 @@ class ModelRow(BaseModel):
 @of_projects.get("/{workspace}/{project}/models", responses={200: {"model": list[ModelRow]}})
 async def list_models(
     request: Request,
-    workspace: str,
-    project: str,
+    workspace: WorkspaceSlug,
+    project: ProjectSlug,
     group: Annotated[str | None, Query(max_length=64)] = None,
 ) -> list[dict[str, Any]]:
     """The models of a project, oldest first; those of one training if `group` names it."""
@@ -52,7 +52,7 @@ async def list_models(
 
 
 @router.get("/models/{workspace}/{slug}", responses={200: {"model": ModelRow}})
-async def get_model(request: Request, workspace: str, slug: str) -> dict[str, Any]:
+async def get_model(request: Request, workspace: WorkspaceSlug, slug: ModelSlug) -> dict[str, Any]:
     """One model."""
     caller = await admit(request, workspace, scope=Scope.INFER)
     return await run_in_threadpool(_get_row, caller, slug)

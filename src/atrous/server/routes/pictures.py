@@ -6,17 +6,18 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from atrous.core.errors import NotFoundError
 from atrous.server.json_bodies import describe_json, parse_json
-from atrous.server.openapi import reply_of
+from atrous.server.openapi import Responses, reply_of
 from atrous.server.picture_files import find_media_type, make_thumbnail
 from atrous.server.platform import PLATFORM_ERRORS, Caller, PlatformRoute, admit
+from atrous.server.sent_files import SentFile, describe_file
 from atrous.server.service import service_of
 from atrous.server.shapes.pictures import FILE, LABEL, LINK_KIND, THUMBNAIL, PictureShape, shape_picture
 from atrous.server.signed_links import check
-from atrous.server.workspace_paths import ProjectRoute, WorkspaceRoute
+from atrous.server.workspace_paths import Id, ProjectRoute, ProjectSlug, WorkspaceRoute, WorkspaceSlug
 from atrous.workspace.pictures import find_picture, remove_pictures
 from atrous.workspace.ports import Ports
 from atrous.workspace.records import Picture, Scope
@@ -57,13 +58,18 @@ class DeletedCounts(BaseModel):
     message: str
 
 
-def _binary(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
-    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
-    return {200: {"content": content, "description": description}}
+THUMBNAIL_REPLY: Responses = {
+    200: {
+        "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+        "description": "At most 320 pixels a side.",
+    }
+}
 
 
-@files.get("/platform/images/{picture_id}/file", responses=_binary("image/*", "The file."), response_class=FileResponse)
-async def send_file(request: Request, picture_id: str, link: str | None = None) -> Response:
+@files.get(
+    "/platform/images/{picture_id}/file", responses=describe_file("image/*", "The file."), response_class=SentFile
+)
+async def send_file(request: Request, picture_id: Id, link: str | None = None) -> Response:
     """The file of a picture as it was uploaded, for a key, or for the `link` that search and pictures tell."""
     ports, picture = await _find(request, picture_id, FILE, link)
     return await run_in_threadpool(_send_file, ports, picture)
@@ -71,10 +77,10 @@ async def send_file(request: Request, picture_id: str, link: str | None = None) 
 
 @files.get(
     "/platform/images/{picture_id}/label",
-    responses=_binary("image/png", "An 8-bit grey PNG: class ids, 255 for void."),
-    response_class=FileResponse,
+    responses=describe_file("image/png", "An 8-bit grey PNG: class ids, 255 for void."),
+    response_class=SentFile,
 )
-async def send_label(request: Request, picture_id: str, link: str | None = None) -> Response:
+async def send_label(request: Request, picture_id: Id, link: str | None = None) -> Response:
     """The label of a picture, of the size that it has after EXIF rotation."""
     ports, picture = await _find(request, picture_id, LABEL, link)
     return await run_in_threadpool(_send_label, ports, picture)
@@ -82,10 +88,10 @@ async def send_label(request: Request, picture_id: str, link: str | None = None)
 
 @files.get(
     "/platform/images/{picture_id}/thumbnail",
-    responses=_binary("image/jpeg", "At most 320 pixels a side."),
+    responses=THUMBNAIL_REPLY,
     response_class=Response,
 )
-async def send_thumbnail(request: Request, picture_id: str, link: str | None = None) -> Response:
+async def send_thumbnail(request: Request, picture_id: Id, link: str | None = None) -> Response:
     """A small JPEG of a picture."""
     ports, picture = await _find(request, picture_id, THUMBNAIL, link)
     data = await run_in_threadpool(ports.blobs.get, picture.image_sha256)
@@ -93,7 +99,9 @@ async def send_thumbnail(request: Request, picture_id: str, link: str | None = N
 
 
 @router.get("/{workspace}/{project}/images/{picture_id}", responses=reply_of(PictureReply))
-async def show_picture(request: Request, workspace: str, project: str, picture_id: str) -> dict[str, Any]:
+async def show_picture(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, picture_id: Id
+) -> dict[str, Any]:
     """What is known of a picture, and links to its files."""
     caller = await admit(request, workspace)
     return await run_in_threadpool(_show, request, caller, project, picture_id)
@@ -106,7 +114,7 @@ async def show_picture(request: Request, workspace: str, project: str, picture_i
     openapi_extra=describe_json(PictureIds),
     responses={NO_CONTENT: {"description": "They are gone."}},
 )
-async def delete_pictures(request: Request, workspace: str, project: str) -> Response:
+async def delete_pictures(request: Request, workspace: WorkspaceSlug, project: ProjectSlug) -> Response:
     """Take pictures out of a project for good; versions keep them. Ids that are not there are passed over."""
     caller = await admit(request, workspace, scope=Scope.ADMIN)
     asked = parse_json(PictureIds, await request.body())
@@ -115,7 +123,7 @@ async def delete_pictures(request: Request, workspace: str, project: str) -> Res
 
 
 @of_workspaces.delete("/{workspace}/images", openapi_extra=describe_json(PictureIds), responses=reply_of(DeletedCounts))
-async def delete_orphans(request: Request, workspace: str) -> dict[str, Any]:
+async def delete_orphans(request: Request, workspace: WorkspaceSlug) -> dict[str, Any]:
     """Delete pictures that are in no project: there are none here, so all are skipped."""
     await admit(request, workspace, scope=Scope.ADMIN)
     count = len(parse_json(PictureIds, await request.body()).images)
@@ -142,14 +150,14 @@ def _open_link(ports: Ports, link: str, picture_id: str, kind: str) -> str:
 
 def _send_file(ports: Ports, picture: Picture) -> Response:
     path = ports.blobs.path(picture.image_sha256)
-    return FileResponse(path, media_type=find_media_type(path), headers=KEPT, stat_result=path.stat())
+    return SentFile(path, media_type=find_media_type(path), headers=KEPT, stat_result=path.stat())
 
 
 def _send_label(ports: Ports, picture: Picture) -> Response:
     if picture.mask_sha256 is None:
         raise NotFoundError(f"picture {picture.id!r}: has no label yet; annotate it first")
     path = ports.blobs.path(picture.mask_sha256)
-    return FileResponse(path, media_type="image/png", headers=CHANGING, stat_result=path.stat())
+    return SentFile(path, media_type="image/png", headers=CHANGING, stat_result=path.stat())
 
 
 def _show(request: Request, caller: Caller, slug: str, picture_id: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from atrous.server.openapi import ERRORS, reply_of
 from atrous.server.pool import LoadedModel
 from atrous.server.service import Service, service_of
 from atrous.server.settings import SEMANTIC_SEGMENTATION
+from atrous.server.workspace_paths import ToldSlug
 from atrous.workspace.models import find_model
 from atrous.workspace.records import Model, Scope
 
@@ -135,7 +136,7 @@ async def remove_model(request: Request) -> dict[str, Any]:
 
 
 @router.get("/start/{project}/{version}", responses=reply_of(StartReply))
-async def start_model(request: Request, project: str, version: str) -> dict[str, Any]:
+async def start_model(request: Request, project: ToldSlug, version: ToldSlug) -> dict[str, Any]:
     """Load a model and wait until it is ready, as older programs ask for it."""
     service = service_of(request)
     model_id = f"{project}/{version}"
@@ -169,7 +170,7 @@ async def _find_workspace_to_change(request: Request, body_key: str | None) -> s
     secret = find_secret(request, body_key)
     if secret is None and service.settings.auth_required:
         raise UnauthorizedError(
-            f"{request.url.path}: an API key is required, and inference-sdk sends none here by default; use "
+            f"{request.url.path}: no API key was sent, and inference-sdk sends none here by default; use "
             'InferenceConfiguration(api_key_transport="header") or "both"'
         )
     return await run_in_threadpool(find_workspace, service, secret, Scope.MANAGE)

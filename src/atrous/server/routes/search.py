@@ -14,7 +14,7 @@ from atrous.server.json_bodies import describe_json, parse_json
 from atrous.server.openapi import reply_of
 from atrous.server.platform import PLATFORM_ERRORS, Caller, admit
 from atrous.server.shapes.pictures import select_fields
-from atrous.server.workspace_paths import ProjectRoute, WorkspaceRoute
+from atrous.server.workspace_paths import ProjectRoute, ProjectSlug, WorkspaceRoute, WorkspaceSlug
 from atrous.workspace import search
 from atrous.workspace.batches import list_batches
 from atrous.workspace.roboql import MAX_LENGTH, parse_query
@@ -95,7 +95,7 @@ class ProjectResults(BaseModel):
 @router.post(
     "/{workspace}/search/v1", openapi_extra=describe_json(WorkspaceSearch), responses=reply_of(WorkspaceResults)
 )
-async def search_workspace(request: Request, workspace: str) -> dict[str, Any]:
+async def search_workspace(request: Request, workspace: WorkspaceSlug) -> dict[str, Any]:
     """A page of pictures; the token leads to the next one, which pictures that come meanwhile do not shift."""
     caller = await admit(request, workspace)
     asked = parse_json(WorkspaceSearch, await request.body())
@@ -107,7 +107,7 @@ async def search_workspace(request: Request, workspace: str) -> dict[str, Any]:
 @of_projects.post(
     "/{workspace}/{project}/search", openapi_extra=describe_json(ProjectSearch), responses=reply_of(ProjectResults)
 )
-async def search_project(request: Request, workspace: str, project: str) -> dict[str, Any]:
+async def search_project(request: Request, workspace: WorkspaceSlug, project: ProjectSlug) -> dict[str, Any]:
     """A page of a project's pictures."""
     caller = await admit(request, workspace)
     asked = parse_json(ProjectSearch, await request.body())

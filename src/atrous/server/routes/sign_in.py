@@ -1,9 +1,9 @@
 """Signing in: whose key it is."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, Field, RootModel
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -32,6 +32,9 @@ class KeyInQueryRoute(PlatformRoute):
 
 router = APIRouter(tags=["platform"], responses=PLATFORM_ERRORS, route_class=PlatformRoute)
 by_query = APIRouter(route_class=KeyInQueryRoute)
+
+# A key: no `.` and `..`, which clients take out of paths.
+KeyText = Annotated[str, Field(pattern="^[^/.]+$", max_length=200)]
 
 WELCOME = {
     "welcome": "This is Atrous.",
@@ -81,7 +84,7 @@ async def show_sign_in() -> Response:
 
 
 @router.get("/query/cliAuthToken/{token}", responses=reply_of(TokenReply), openapi_extra=NO_KEY_NEEDED)
-async def trade_token(request: Request, token: str) -> dict[str, Any] | None:
+async def trade_token(request: Request, token: KeyText) -> dict[str, Any] | None:
     """The workspace of a token; tokens are keys here."""
     notes = current_notes()
     if notes is not None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,7 +21,7 @@ from atrous.server.shapes.trainings import (
     shape_wish,
 )
 from atrous.server.training_orders import TrainingOrder, base_recipe, place_order
-from atrous.server.workspace_paths import VersionRoute
+from atrous.server.workspace_paths import Id, ProjectSlug, VersionNumber, VersionRoute, WorkspaceSlug
 from atrous.training.model_types import name_model_type
 from atrous.training.template import describe_recipe, make_template
 from atrous.workspace.records import Scope
@@ -32,7 +32,6 @@ from atrous.workspace.versions import find_version
 router = APIRouter(tags=["trainings"], responses=PLATFORM_ERRORS, route_class=VersionRoute)
 
 PATH = "/{workspace}/{project}/{version}/v2/trainings"
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 TrainingId = Annotated[str, Field(max_length=64)]
 
 
@@ -76,14 +75,18 @@ class DeletedReply(BaseModel):
 
 
 @router.get(PATH, responses=reply_of(TrainingsReply))
-async def list_trainings(request: Request, workspace: str, project: str, version: Number) -> dict[str, Any]:
+async def list_trainings(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber
+) -> dict[str, Any]:
     """All trainings of a version, oldest first."""
     caller = await admit(request, workspace)
     return await run_in_threadpool(_list_shapes, caller, VersionId(project, version))
 
 
 @router.post(PATH, openapi_extra=describe_json(TrainingOrder, required=False), responses=reply_of(StartedShape))
-async def create_training(request: Request, workspace: str, project: str, version: Number) -> dict[str, Any]:
+async def create_training(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber
+) -> dict[str, Any]:
     """Put a training into the queue of the workers; a version may have any number of them."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     order = parse_json(TrainingOrder, await request.body() or b"{}")
@@ -96,9 +99,9 @@ async def create_training(request: Request, workspace: str, project: str, versio
 @router.get(f"{PATH}/get", responses=reply_of(TrainingShape))
 async def get_training(
     request: Request,
-    workspace: str,
-    project: str,
-    version: Number,
+    workspace: WorkspaceSlug,
+    project: ProjectSlug,
+    version: VersionNumber,
     training_id: Annotated[str | None, Query(alias="trainingId", max_length=64)] = None,
 ) -> dict[str, Any]:
     """A training with its models; the only one of the version if none is named."""
@@ -109,9 +112,9 @@ async def get_training(
 @router.get(f"{PATH}/recipe", responses=reply_of(RecipeReply))
 async def describe_training(
     request: Request,
-    workspace: str,
-    project: str,
-    version: Number,
+    workspace: WorkspaceSlug,
+    project: ProjectSlug,
+    version: VersionNumber,
     model_type: Annotated[str | None, Query(alias="modelType", max_length=200)] = None,
 ) -> dict[str, Any]:
     """What may be chosen for a kind of model, with the defaults of this server."""
@@ -126,7 +129,9 @@ async def describe_training(
 
 
 @router.post(f"{PATH}/cancel", openapi_extra=describe_json(WishBody, required=False), responses=reply_of(WishShape))
-async def cancel(request: Request, workspace: str, project: str, version: Number) -> dict[str, Any]:
+async def cancel(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber
+) -> dict[str, Any]:
     """End a training at once; its weights are thrown away."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     asked = parse_json(WishBody, await request.body() or b"{}")
@@ -134,7 +139,9 @@ async def cancel(request: Request, workspace: str, project: str, version: Number
 
 
 @router.post(f"{PATH}/stop", openapi_extra=describe_json(WishBody, required=False), responses=reply_of(WishShape))
-async def stop(request: Request, workspace: str, project: str, version: Number) -> dict[str, Any]:
+async def stop(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber
+) -> dict[str, Any]:
     """End a training after its current step; its best weights become a model."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     asked = parse_json(WishBody, await request.body() or b"{}")
@@ -142,7 +149,9 @@ async def stop(request: Request, workspace: str, project: str, version: Number) 
 
 
 @router.delete(f"{PATH}/{{training}}", responses=reply_of(DeletedReply))
-async def delete(request: Request, workspace: str, project: str, version: Number, training: str) -> dict[str, Any]:
+async def delete(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, version: VersionNumber, training: Id
+) -> dict[str, Any]:
     """Move a training that is over to the trash, its models with it."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     return await run_in_threadpool(_delete, caller, VersionId(project, version), training)

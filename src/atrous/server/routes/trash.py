@@ -39,7 +39,6 @@ of_projects = APIRouter(tags=["platform"], responses=FLAT_ERRORS, route_class=Fl
 of_versions = APIRouter(tags=["platform"], responses=FLAT_ERRORS, route_class=FlatVersionRoute)
 
 Name = Annotated[str, Field(max_length=130, pattern=r"^[A-Za-z0-9_/-]+$")]
-Number = Annotated[int, Field(ge=0, lt=10**MAX_DIGITS)]
 
 
 class TrashWord(StrEnum):
@@ -57,7 +56,7 @@ class RestoreRequest(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     type: TrashWord
-    id: Name | Number
+    id: Name | VersionNumber
     parentId: Name | None = None
 
 

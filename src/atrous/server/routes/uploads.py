@@ -19,7 +19,7 @@ from atrous.server.openapi import reply_of
 from atrous.server.platform import PLATFORM_ERRORS, Caller, PlatformRoute, admit
 from atrous.server.service import Service, service_of
 from atrous.server.upload_words import read_split
-from atrous.server.workspace_paths import ProjectRoute
+from atrous.server.workspace_paths import ProjectRoute, ProjectSlug, WorkspaceSlug
 from atrous.workspace.records import Scope
 from atrous.workspace.uploads import DEFAULT_BATCH, Upload, Uploaded, upload_picture
 
@@ -83,7 +83,7 @@ BODY: dict[str, Any] = {
 
 
 @router.post("/dataset/{project}/upload", openapi_extra=BODY, responses=reply_of(UploadReply))
-async def upload(request: Request, project: str, query: Annotated[UploadQuery, Query()]) -> dict[str, Any]:
+async def upload(request: Request, project: ProjectSlug, query: Annotated[UploadQuery, Query()]) -> dict[str, Any]:
     """Add a picture to a project of the key's workspace; one that is there keeps its split and gets the tags too.
 
     A PNG named NAME_mask.png, grey or with a palette, is not a picture, but the label of the picture NAME of the same
@@ -95,7 +95,7 @@ async def upload(request: Request, project: str, query: Annotated[UploadQuery, Q
 
 @of_projects.post("/{workspace}/{project}/upload", openapi_extra=BODY, responses=reply_of(UploadReply))
 async def upload_to_project(
-    request: Request, workspace: str, project: str, query: Annotated[UploadQuery, Query()]
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, query: Annotated[UploadQuery, Query()]
 ) -> dict[str, Any]:
     """The same as `/dataset/{project}/upload`, under the workspace's name."""
     return await _upload(request, await admit(request, workspace, scope=Scope.MANAGE), project, query)

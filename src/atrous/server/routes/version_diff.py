@@ -10,15 +10,13 @@ from starlette.requests import Request
 from atrous.core.ids import VersionId
 from atrous.server.openapi import reply_of
 from atrous.server.platform import PLATFORM_ERRORS, admit
-from atrous.server.workspace_paths import VersionRoute
+from atrous.server.workspace_paths import ProjectSlug, VersionNumber, VersionRoute, WorkspaceSlug
 from atrous.workspace.version_diff import VersionDiff, compare_versions
 
 router = APIRouter(tags=["platform"], responses=PLATFORM_ERRORS, route_class=VersionRoute)
 
 # Of names in each list.
 MAX_NAMES = 1000
-# More cannot be kept as a number.
-MAX_NUMBER = 10**18 - 1
 
 
 class DiffCounts(BaseModel):
@@ -71,10 +69,10 @@ class DiffReply(BaseModel):
 @router.get("/{workspace}/{project}/{version}/diff", responses=reply_of(DiffReply))
 async def diff_versions(
     request: Request,
-    workspace: str,
-    project: str,
-    version: int,
-    other: Annotated[int, Query(alias="with", ge=0, le=MAX_NUMBER, description="Number of the second version.")],
+    workspace: WorkspaceSlug,
+    project: ProjectSlug,
+    version: VersionNumber,
+    other: Annotated[VersionNumber, Query(alias="with", description="Number of the second version.")],
 ) -> dict[str, Any]:
     """Pictures added, removed, relabelled and moved, classes and settings changed, from this version to another."""
     caller = await admit(request, workspace)

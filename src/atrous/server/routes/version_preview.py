@@ -11,7 +11,7 @@ from starlette.requests import Request
 from atrous.server.json_bodies import describe_json, parse_json
 from atrous.server.openapi import reply_of
 from atrous.server.platform import PLATFORM_ERRORS, admit
-from atrous.server.workspace_paths import ProjectRoute
+from atrous.server.workspace_paths import ProjectRoute, ProjectSlug, WorkspaceSlug
 from atrous.workspace.version_preview import MAX_PREVIEWS, Preview, preview
 
 router = APIRouter(tags=["platform"], responses=PLATFORM_ERRORS, route_class=ProjectRoute)
@@ -41,7 +41,7 @@ class PreviewReply(BaseModel):
 @router.post(
     "/{workspace}/{project}/preview", openapi_extra=describe_json(PreviewRequest), responses=reply_of(PreviewReply)
 )
-async def preview_version(request: Request, workspace: str, project: str) -> dict[str, Any]:
+async def preview_version(request: Request, workspace: WorkspaceSlug, project: ProjectSlug) -> dict[str, Any]:
     """Show some pictures after all steps; training pictures come first, and nothing is kept."""
     caller = await admit(request, workspace)
     asked = parse_json(PreviewRequest, await request.body())

@@ -23,13 +23,16 @@ showing = APIRouter(tags=["platform"], responses=PLATFORM_ERRORS, route_class=Ve
 
 
 class VersionSettings(BaseModel):
-    """The steps of a version, by the names that Roboflow gives them."""
+    """The steps of a version, by the names that Roboflow gives them; `name` and `notes` of another one are ignored."""
 
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
+    # Told as it is; the rules name a wrong key and those there are.
+    model_config = ConfigDict(extra="allow", populate_by_name=True, json_schema_extra={"additionalProperties": False})
 
     preprocessing: dict[str, Any] = Field(default_factory=dict[str, Any])
     augmentation: dict[str, Any] = Field(default_factory=dict[str, Any])
     version_name: Annotated[str | None, Field(alias="versionName", max_length=256)] = None
+    name: Any = None
+    notes: Any = None
 
 
 class GenerateReply(BaseModel):
@@ -53,7 +56,7 @@ async def generate_version(request: Request, workspace: WorkspaceSlug, project: 
     """Freeze the project's pictures as its next version; a worker makes it, `progress` tells how far it is."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     asked = parse_json(VersionSettings, await request.body())
-    settings = asked.model_dump(exclude={"version_name"})
+    settings = asked.model_dump(exclude={"version_name", "name", "notes"})
     name = asked.version_name or ""
     made = await run_in_threadpool(request_version, caller.ports, caller.workspace, project, settings, name=name)
     return {"message": f"version {made.id} is being made", "version": str(made.number)}

@@ -6,16 +6,16 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse
 
 from atrous.bundle.layout import WEIGHTS_TORCH
 from atrous.core.errors import NotFoundError
 from atrous.core.ids import ModelSlugId
 from atrous.server.openapi import NO_KEY_NEEDED
 from atrous.server.platform import PLATFORM_ERRORS, Caller, PlatformRoute, admit
+from atrous.server.sent_files import SentFile, describe_file
 from atrous.server.service import service_of
 from atrous.server.signed_links import check, own_url, sign
-from atrous.server.workspace_paths import ProjectRoute
+from atrous.server.workspace_paths import ModelSlug, ProjectRoute, ProjectSlug, Token, WorkspaceSlug
 from atrous.workspace.models import find_model
 from atrous.workspace.ports import Ports
 
@@ -23,7 +23,6 @@ router = APIRouter(tags=["models"], responses=PLATFORM_ERRORS, route_class=Platf
 of_projects = APIRouter(tags=["models"], responses=PLATFORM_ERRORS, route_class=ProjectRoute)
 
 KIND = "weights"
-FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
 class WeightsReply(BaseModel):
@@ -33,7 +32,9 @@ class WeightsReply(BaseModel):
 
 
 @of_projects.get("/{workspace}/{project}/{model}/ptFile", responses={200: {"model": WeightsReply}})
-async def find_weights(request: Request, workspace: str, project: str, model: str) -> dict[str, str]:
+async def find_weights(
+    request: Request, workspace: WorkspaceSlug, project: ProjectSlug, model: ModelSlug
+) -> dict[str, str]:
     """A link to the weights of a model, which is named by its slug or by a version number of the project."""
     caller = await admit(request, workspace)
     token = await run_in_threadpool(_sign, caller, project, model)
@@ -44,17 +45,13 @@ async def find_weights(request: Request, workspace: str, project: str, model: st
 @router.get(
     "/platform/weights/{token}/weights.pt",
     openapi_extra=NO_KEY_NEEDED,
-    response_class=FileResponse,
-    responses={
-        200: {"content": FILE, "description": "The file."},
-        206: {"content": FILE, "description": "The part that the header `Range` asks for."},
-        416: {"description": "The file has no such part."},
-    },
+    response_class=SentFile,
+    responses=describe_file("application/octet-stream", "The file."),
 )
-async def download_weights(request: Request, token: str) -> FileResponse:
+async def download_weights(request: Request, token: Token) -> SentFile:
     """The weights that a link leads to."""
     path = await run_in_threadpool(_locate, service_of(request).ports, token)
-    return FileResponse(path, media_type="application/octet-stream", filename=WEIGHTS_TORCH)
+    return SentFile(path, media_type="application/octet-stream", filename=WEIGHTS_TORCH)
 
 
 def _sign(caller: Caller, project: str, model_name: str) -> str:

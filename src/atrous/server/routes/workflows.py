@@ -33,6 +33,7 @@ from atrous.server.workflow_graph import (
     model_graph,
     parse_graph,
 )
+from atrous.server.workspace_paths import ToldSlug
 from atrous.workspace.models import find_model
 
 router = APIRouter(tags=["workflows"])
@@ -83,7 +84,7 @@ async def run_workflow(request: Request) -> Response:
 
 @router.post("/{workspace}/workflows/{workflow_id}", openapi_extra=describe_json(RunRequest), **RUN)
 @router.post("/infer/workflows/{workspace}/{workflow_id}", openapi_extra=describe_json(RunRequest), **RUN)
-async def run_named_workflow(request: Request, workspace: str, workflow_id: str) -> Response:
+async def run_named_workflow(request: Request, workspace: ToldSlug, workflow_id: ToldSlug) -> Response:
     """Run a model by its slug: inputs are `image` and, if wished, `confidence`; outputs are those of the block."""
     asked = parse_json(RunRequest, await request.body())
     if await _find_workspace(request, asked.api_key) != workspace:

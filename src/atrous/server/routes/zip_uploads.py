@@ -14,7 +14,7 @@ from atrous.server.received_files import receive_file
 from atrous.server.service import service_of
 from atrous.server.signed_links import check, own_url, sign
 from atrous.server.upload_words import read_split
-from atrous.server.workspace_paths import ProjectRoute, WorkspaceRoute
+from atrous.server.workspace_paths import Id, ProjectRoute, ProjectSlug, Token, WorkspaceRoute, WorkspaceSlug
 from atrous.workspace.ports import Ports
 from atrous.workspace.records import Job, JobState, Scope
 from atrous.workspace.zip_uploads import (
@@ -104,7 +104,7 @@ ARCHIVE_BODY = {
     openapi_extra=describe_json(NewZip, required=False),
     responses=reply_of(StartedZip),
 )
-async def start_zip(request: Request, workspace: str, project: str) -> dict[str, Any]:
+async def start_zip(request: Request, workspace: WorkspaceSlug, project: ProjectSlug) -> dict[str, Any]:
     """Announce an archive of pictures and labels in any layout that `atrous import` reads; a zip or a tar."""
     caller = await admit(request, workspace, scope=Scope.MANAGE)
     body = await request.body()
@@ -114,14 +114,14 @@ async def start_zip(request: Request, workspace: str, project: str) -> dict[str,
 
 
 @of_workspaces.get("/{workspace}/upload/zip/{task}", responses=reply_of(ZipStatus))
-async def show_zip(request: Request, workspace: str, task: str) -> dict[str, Any]:
+async def show_zip(request: Request, workspace: WorkspaceSlug, task: Id) -> dict[str, Any]:
     """How far an upload is."""
     caller = await admit(request, workspace)
     return _shape(await run_in_threadpool(find_zip_upload, caller.ports, caller.workspace, task))
 
 
 @files.put("/platform/uploads/{token}", openapi_extra=ARCHIVE_BODY | NO_KEY_NEEDED, responses=reply_of(ReceivedZip))
-async def receive_zip(request: Request, token: str) -> dict[str, Any]:
+async def receive_zip(request: Request, token: Token) -> dict[str, Any]:
     """Send the archive to the link that its announcement gave; once, as it is good for one archive."""
     ports = service_of(request).ports
     workspace, task_id = await run_in_threadpool(_open_link, ports, token)
