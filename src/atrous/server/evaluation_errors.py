@@ -12,8 +12,7 @@ from starlette.exceptions import HTTPException
 
 from atrous.core.errors import AtrousError, InvalidInputError
 from atrous.server.errors import answer_error
-from atrous.server.platform import PLATFORM_ERRORS
-from atrous.server.workspace_paths import WorkspaceRoute
+from atrous.server.platform import PLATFORM_ERRORS, PlatformRoute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -54,7 +53,7 @@ EVALUATION_ERRORS: Responses = {
 }
 
 
-class EvaluationRoute(WorkspaceRoute):
+class EvaluationRoute(PlatformRoute):
     """Answers errors as `{"error": "code", "message": "sentence"}`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -125,4 +125,6 @@ _MEANINGS = {
 PLATFORM_ERRORS: Responses = {
     status: {"model": PlatformError, "description": meaning} for status, meaning in _MEANINGS.items()
 }
+# For paths that others have too.
+OTHER_METHODS: Responses = {405: {"model": PlatformError, "description": "The path is another one's."}}
 FLAT_ERRORS: Responses = {status: {"model": FlatError, "description": meaning} for status, meaning in _MEANINGS.items()}

@@ -43,14 +43,6 @@ class WorkspaceRoute(PlatformRoute):
         return super().matches(scope) if _names_workspace(scope) else (Match.NONE, {})
 
 
-class FlatWorkspaceRoute(FlatErrorRoute):
-    """The same with flat errors."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether this route is for a request."""
-        return super().matches(scope) if _names_workspace(scope) else (Match.NONE, {})
-
-
 class ProjectRoute(PlatformRoute):
     """Takes `/workspace/project` and what is below, and leaves `/project/1` and pictures by URL to prediction."""
 

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field, FiniteFloat, model_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from atrous.core.errors import NotFoundError
 from atrous.core.ids import RESERVED_SLUGS
 from atrous.server.answer import (
     DEFAULT_OUTLINE_PX,
@@ -102,7 +102,7 @@ async def infer_legacy(
     answers with a JPEG of the picture under its label mask, `image_and_json` adds it as `visualization`.
     """
     if project in RESERVED_SLUGS:
-        raise NotFoundError(f"/{project}/{version}: this server has no such path; see /docs")
+        raise HTTPException(404, f"/{project}/{version}: this server has no such path; see /docs")
     service = service_of(request)
     model_id = f"{project}/{version}"
     model = await run_in_threadpool(_find_model, service, find_secret(request), model_id)

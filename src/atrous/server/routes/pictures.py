@@ -12,7 +12,7 @@ from atrous.core.errors import NotFoundError
 from atrous.server.json_bodies import describe_json, parse_json
 from atrous.server.openapi import Responses, reply_of
 from atrous.server.picture_files import find_media_type, make_thumbnail
-from atrous.server.platform import PLATFORM_ERRORS, Caller, PlatformRoute, admit
+from atrous.server.platform import OTHER_METHODS, PLATFORM_ERRORS, Caller, PlatformRoute, admit
 from atrous.server.sent_files import SentFile, describe_file
 from atrous.server.service import service_of
 from atrous.server.shapes.pictures import FILE, LABEL, LINK_KIND, THUMBNAIL, PictureShape, shape_picture
@@ -122,7 +122,11 @@ async def delete_pictures(request: Request, workspace: WorkspaceSlug, project: P
     return Response(status_code=NO_CONTENT)
 
 
-@of_workspaces.delete("/{workspace}/images", openapi_extra=describe_json(PictureIds), responses=reply_of(DeletedCounts))
+@of_workspaces.delete(
+    "/{workspace}/images",
+    openapi_extra=describe_json(PictureIds),
+    responses=reply_of(DeletedCounts) | OTHER_METHODS,
+)
 async def delete_orphans(request: Request, workspace: WorkspaceSlug) -> dict[str, Any]:
     """Delete pictures that are in no project: there are none here, so all are skipped."""
     await admit(request, workspace, scope=Scope.ADMIN)

@@ -12,12 +12,11 @@ from atrous.core.errors import InvalidInputError
 from atrous.core.ids import VersionId
 from atrous.server.json_bodies import describe_json, parse_json
 from atrous.server.openapi import reply_of
-from atrous.server.platform import FLAT_ERRORS, Caller, admit
+from atrous.server.platform import FLAT_ERRORS, OTHER_METHODS, Caller, FlatError, FlatErrorRoute, PlatformError, admit
 from atrous.server.workspace_paths import (
     MAX_DIGITS,
     FlatProjectRoute,
     FlatVersionRoute,
-    FlatWorkspaceRoute,
     ProjectSlug,
     VersionNumber,
     WorkspaceSlug,
@@ -34,9 +33,11 @@ from atrous.workspace.trash import (
     restore_version,
 )
 
-router = APIRouter(tags=["platform"], responses=FLAT_ERRORS, route_class=FlatWorkspaceRoute)
-of_projects = APIRouter(tags=["platform"], responses=FLAT_ERRORS, route_class=FlatProjectRoute)
-of_versions = APIRouter(tags=["platform"], responses=FLAT_ERRORS, route_class=FlatVersionRoute)
+router = APIRouter(tags=["platform"], responses=FLAT_ERRORS, route_class=FlatErrorRoute)
+# What cannot be a project or version is told by whoever takes such paths.
+ERRORS = FLAT_ERRORS | OTHER_METHODS | {404: {**FLAT_ERRORS[404], "model": FlatError | PlatformError}}
+of_projects = APIRouter(tags=["platform"], responses=ERRORS, route_class=FlatProjectRoute)
+of_versions = APIRouter(tags=["platform"], responses=ERRORS, route_class=FlatVersionRoute)
 
 Name = Annotated[str, Field(max_length=130, pattern=r"^[A-Za-z0-9_/-]+$")]
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.requests import Request
 
-from atrous.server.openapi import reply_of
+from atrous.server.openapi import NO_KEY_NEEDED, reply_of
 from atrous.server.platform import PLATFORM_ERRORS, PlatformRoute, admit
 from atrous.workspace.records import Scope
 
@@ -43,7 +43,7 @@ async def take_usage(request: Request) -> TakenReply:
     return TakenReply()
 
 
-@router.post("/inference-stats", responses=reply_of(TakenReply))
+@router.post("/inference-stats", responses=reply_of(TakenReply), openapi_extra=NO_KEY_NEEDED)
 async def take_stats() -> TakenReply:
     """Take figures of a server and forget them; whoever sends them may have no key."""
     return TakenReply()
