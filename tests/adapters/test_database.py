@@ -42,6 +42,15 @@ def make_database(path: Path) -> None:
     open_sqlite(path).dispose()
 
 
+def make_database_of_the_first_release(path: Path) -> None:
+    engine = open_sqlite(path)
+    config = migrations()
+    with engine.execution_options(writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    engine.dispose()
+
+
 def ask(path: Path, statement: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute(statement).fetchall()
@@ -75,12 +84,7 @@ def test_migrations_can_be_undone(path: Path) -> None:
 
 
 def test_keys_of_the_first_release_may_do_everything(path: Path) -> None:
-    engine = open_sqlite(path)
-    config = migrations()
-    with engine.execution_options(writes=True).begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
-    engine.dispose()
+    make_database_of_the_first_release(path)
     ask(path, "INSERT INTO workspaces (slug) VALUES ('acme')")
     ask(path, "INSERT INTO keys VALUES ('k1', 'acme', 'camera', 'abcdef', 'digest', '2026-01-01 00:00:00', NULL)")
     store = open_sqlite_store(path)
@@ -90,12 +94,7 @@ def test_keys_of_the_first_release_may_do_everything(path: Path) -> None:
 
 
 def test_pictures_of_the_first_release_can_be_changed(path: Path) -> None:
-    engine = open_sqlite(path)
-    config = migrations()
-    with engine.execution_options(writes=True).begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
-    engine.dispose()
+    make_database_of_the_first_release(path)
     ask(path, "INSERT INTO workspaces (slug) VALUES ('acme')")
     ask(path, "INSERT INTO projects VALUES (1, 'acme', 'road', '[\"background\"]', '2026-01-01 00:00:00')")
     ask(path, "INSERT INTO pictures VALUES (1, 1, 'a.png', 'a1', 'b2', 'train', 8, 8)")

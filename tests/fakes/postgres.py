@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from atrous.adapters.sql_store import SqlStore, open_postgres_store
 
@@ -84,7 +85,7 @@ class PostgresServer:
         engine = create_engine(self.url("postgres").replace("postgresql:", "postgresql+pg8000:"))
         try:
             engine.connect().close()
-        except Exception:  # noqa: BLE001
+        except (SQLAlchemyError, OSError):
             return False
         finally:
             engine.dispose()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -16,7 +15,8 @@ from atrous.datasets.content import Stage, load_fitted
 from atrous.datasets.exports import write_dataset
 from atrous.datasets.labelled_file import LabelledFile, drop_folders
 from atrous.datasets.sinks import open_sink
-from atrous.workspace.records import Job, JobKind, JobState
+from atrous.workspace.jobs import add_job
+from atrous.workspace.records import JobKind, JobState
 from atrous.workspace.version_pictures import encode_image
 from atrous.workspace.versions import find_project, find_version, list_content, make_sample
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from atrous.datasets.exports import ExportReport
     from atrous.datasets.sinks import Sink
     from atrous.workspace.ports import Ports
-    from atrous.workspace.records import Version
+    from atrous.workspace.records import Job, Version
     from atrous.workspace.version_content import ContentPicture
 
 # What the platform's clients call a format -> a name in EXPORTS.
@@ -54,20 +54,23 @@ def request_export(ports: Ports, version: Version, format_name: str) -> Job:
     Raises:
         InvalidInputError: if there is no such format.
     """
-    if format_name not in EXPORT_FORMATS:
-        raise InvalidInputError(f"export format {format_name[:50]!r}: use {', '.join(EXPORT_FORMATS)}")
-    found = find_export(ports, version, format_name)
+    found = find_export(ports, version, check_format(format_name))
     if found is not None and _is_good(ports, found):
         return found
-    job = Job(
-        id=uuid.uuid4().hex,
-        workspace=version.workspace,
-        kind=JobKind.EXPORT,
-        subject=export_subject(version, format_name),
-        created=ports.clock.now(),
-    )
-    ports.queue.add_job(job)
-    return job
+    return add_job(ports, JobKind.EXPORT, version.workspace, export_subject(version, format_name))
+
+
+def check_format(format_name: str) -> str:
+    """Give the name of a format back if there is one of this name.
+
+    Raises:
+        InvalidInputError: naming those there are.
+    """
+    if format_name not in EXPORT_FORMATS:
+        raise InvalidInputError(
+            f"export format {format_name[:50]!r}: unknown; choose one of {', '.join(EXPORT_FORMATS)}"
+        )
+    return format_name
 
 
 def find_export(ports: Ports, version: Version, format_name: str) -> Job | None:

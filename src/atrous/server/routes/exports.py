@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from atrous.core.errors import ConflictError, InvalidInputError
+from atrous.core.errors import ConflictError
 from atrous.core.ids import VersionId
 from atrous.server.openapi import NO_KEY_NEEDED, reply_of
 from atrous.server.platform import PLATFORM_ERRORS, Caller, PlatformRoute, admit
@@ -17,7 +17,7 @@ from atrous.server.service import service_of
 from atrous.server.shapes.versions import VersionShape, shape_version
 from atrous.server.signed_links import check, own_url, sign
 from atrous.server.workspace_paths import ProjectSlug, Token, VersionNumber, VersionRoute, WorkspaceSlug
-from atrous.workspace.exports import EXPORT_FORMATS, find_export, request_export
+from atrous.workspace.exports import EXPORT_FORMATS, check_format, find_export, request_export
 from atrous.workspace.ports import Ports
 from atrous.workspace.projects import find_version_facts
 from atrous.workspace.records import Job, JobState, Version, VersionState
@@ -81,10 +81,7 @@ async def send_export(request: Request, token: Token) -> Response:
 
 
 def _export(caller: Caller, version_id: VersionId, format_name: str) -> tuple[int, dict[str, Any]]:
-    if format_name not in EXPORT_FORMATS:
-        raise InvalidInputError(
-            f"export format {format_name[:50]!r}: unknown; choose one of {', '.join(EXPORT_FORMATS)}"
-        )
+    check_format(format_name)
     version = find_version(caller.ports, caller.workspace, version_id)
     if version.state is VersionState.GENERATING:
         return ACCEPTED, {"progress": 0.0}
