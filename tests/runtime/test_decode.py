@@ -11,7 +11,8 @@ from tests.bundle import obvious
 from atrous.bundle.preprocessing import Fit, Placement, Preprocessing, place_picture
 from atrous.bundle.regions import StaticCrop
 from atrous.core.sizes import Size
-from atrous.runtime.decode import Prediction, apply_threshold, confidence_levels, decode_logits
+from atrous.runtime.crew import Crew
+from atrous.runtime.decode import Prediction, apply_threshold, decode_answer, decode_logits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -259,7 +260,72 @@ def test_only_certainty_passes_a_threshold_of_1() -> None:
     np.testing.assert_array_equal(apply_threshold(make_prediction(), 1).mask_HW, [[0, 0, 0], [0, 1, 0]])
 
 
+# The answer: both steps in one pass
+
+
+def soften(classes: int, height: int, width: int, seed: int) -> NDArray[np.float32]:
+    """Logits of regions, as trained networks give them: one class far ahead nearly everywhere."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, classes, (height // 4 + 1, width // 4 + 1))
+    winners_hw = np.kron(coarse, np.ones((4, 4), int))[:height, :width]
+    logits_Khw = rng.normal(0, 1, (classes, height, width)).astype(np.float32)
+    np.put_along_axis(logits_Khw, winners_hw[None], rng.normal(14, 4, (1, height, width)).astype(np.float32), 0)
+    return logits_Khw
+
+
+@pytest.mark.parametrize("classes", [2, 3, 12, 255])
+@pytest.mark.parametrize("picture", [(150, 170), (33, 200), (7, 5), (600, 20)], ids=str)
+@pytest.mark.parametrize("threshold", [0.0, 0.4, 0.9])
+def test_an_answer_is_the_prediction_after_its_threshold(
+    classes: int, picture: tuple[int, int], threshold: float
+) -> None:
+    logits_Khw = soften(classes, 24, 32, seed=classes)
+    prediction = decode_logits(logits_Khw, stretch(picture))
+    answer = decode_answer(logits_Khw, stretch(picture), threshold)
+    kept = apply_threshold(prediction, threshold)
+    # Where confidence is as good as the threshold, either side of it is right.
+    is_clear_HW = np.abs(prediction.confidence_HW - threshold) > 1 / 255
+    np.testing.assert_array_equal(answer.mask_HW[is_clear_HW], kept.mask_HW[is_clear_HW])
+    levels_HW = np.floor(kept.confidence_HW * 255)
+    assert np.abs(answer.levels_HW - levels_HW)[is_clear_HW].max() <= 1
+    assert (answer.mask_HW.dtype, answer.levels_HW.dtype) == (np.uint8, np.uint8)
+
+
 def test_confidence_levels_are_truncated() -> None:
-    levels = confidence_levels(np.array([[0, 0.5, 0.99999, 1.0, 1 / 255 + 1e-6, 0.0039]], np.float32))
-    assert levels.dtype == np.uint8
-    assert levels.tolist() == [[0, 127, 254, 255, 1, 0]]
+    # Two classes, the second one ahead by the logit of the confidence wanted.
+    wanted = np.array([0.5, 0.61, 0.9, 0.99, 1.0])
+    with np.errstate(divide="ignore"):
+        ahead = np.minimum(np.log(wanted / (1 - wanted)), 50)
+    logits_Khw = np.stack([np.zeros(5), ahead]).reshape(2, 1, 5).astype(np.float32)
+    answer = decode_answer(logits_Khw, stretch((1, 5)), 0)
+    assert answer.levels_HW.tolist() == [[127, 155, 229, 252, 255]]
+
+
+@pytest.mark.parametrize("threshold", [0.9995, 1.0])
+def test_only_certainty_passes_a_threshold_near_1(threshold: float) -> None:
+    # 0.999 and as good as 1: a difference that levels do not show.
+    logits_Khw = np.array([[7, 30], [0, 0]], np.float32).reshape(2, 1, 2)[::-1].copy()
+    answer = decode_answer(logits_Khw, stretch((1, 2)), threshold)
+    assert answer.mask_HW.tolist() == [[0, 1]]
+    assert answer.levels_HW.tolist() == [[0, 255]]
+
+
+@pytest.mark.parametrize("fit", [Fit.LETTERBOX_GREY, Fit.CENTER_CROP])
+def test_an_answer_lies_where_its_prediction_lies(fit: Fit) -> None:
+    placement = place_picture(Size(100, 60), Preprocessing(Size(64, 64), fit, crop=StaticCrop(10, 20, 70, 90)))
+    logits_Khw = soften(5, 16, 16, seed=1)
+    answer, prediction = decode_answer(logits_Khw, placement, 0), decode_logits(logits_Khw, placement)
+    np.testing.assert_array_equal(answer.mask_HW, prediction.mask_HW)
+
+
+def test_helpers_change_nothing() -> None:
+    logits_Khw = soften(5, 16, 16, seed=2)
+    helped = decode_answer(logits_Khw, stretch((700, 90)), 0.4, Crew(3))
+    alone = decode_answer(logits_Khw, stretch((700, 90)), 0.4)
+    np.testing.assert_array_equal(helped.mask_HW, alone.mask_HW)
+    np.testing.assert_array_equal(helped.levels_HW, alone.levels_HW)
+
+
+def test_a_network_that_answers_no_numbers_breaks_nothing() -> None:
+    logits_Khw = np.full((3, 4, 4), np.nan, np.float32)
+    assert decode_answer(logits_Khw, stretch((20, 20)), 0.4).mask_HW.shape == (20, 20)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from atrous.core.class_map import BACKGROUND_ID
+from atrous.runtime.crew import ALONE, Crew
+from atrous.runtime.pixels import Decoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from atrous.bundle.regions import Region
     from atrous.core.sizes import Size
 
+# How far confidence may be off for the classes that are left out: less than a level of 1/255 in an answer, and about
+# what float32 sums of a softmax differ by where it is measured.
+ANSWER_ERROR, PREDICTION_ERROR = 1 / 256, 1e-6
+NO_THRESHOLD = -1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -33,45 +39,67 @@ class Prediction:
     confidence_HW: NDArray[np.float32]
 
 
-def decode_logits(logits_Khw: NDArray[np.float32], placement: Placement) -> Prediction:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What clients get: uint8 class ids after the threshold and confidence as 0 to 255, of the picture's size."""
+
+    mask_HW: NDArray[np.uint8]
+    levels_HW: NDArray[np.uint8]
+
+
+def decode_logits(logits_Khw: NDArray[np.float32], placement: Placement, crew: Crew = ALONE) -> Prediction:
     """Find the winning class of each pixel of the picture and its softmax probability.
 
-    One class is resized at a time and the softmax denominator is carried along, so memory is four pictures of float32,
-    however many classes there are.
+    No array of all classes at the picture's size is made: memory is that of the result, however many classes there are.
 
     Args:
         logits_Khw: raw scores of the whole network input, at any stride, K from 2 to 255.
         placement: where the picture lay in the network's input.
+        crew: threads that help.
     """
-    seen = _decode_window(_cut_padding(logits_Khw, placement), placement.window.size)
-    if placement.window.size == placement.picture:
-        return seen
-    return join_tiles(placement.picture, [(placement.window, seen)])
+    prediction = _blank_prediction(placement.picture)
+    decoder = Decoder(_cut_padding(logits_Khw, placement), placement.window, NO_THRESHOLD, PREDICTION_ERROR)
+    decoder.fill(prediction.mask_HW, prediction.confidence_HW, crew)
+    return prediction
 
 
-def _decode_window(inner_Khw: NDArray[np.float32], size: Size) -> Prediction:
-    best_HW = _resize_plane(inner_Khw[0], size)
-    mask_HW = np.zeros(best_HW.shape, np.uint8)
-    total_HW = np.ones_like(best_HW)
-    for class_id in range(1, len(inner_Khw)):
-        scores_HW = _resize_plane(inner_Khw[class_id], size)
-        wins_HW = scores_HW > best_HW
-        lead_HW = cv2.exp(-cv2.absdiff(scores_HW, best_HW))
-        # Softmax relative to the best score so far: a new winner rescales what was summed before it.
-        np.copyto(total_HW, np.where(wins_HW, total_HW * lead_HW + 1, total_HW + lead_HW))
-        mask_HW[wins_HW] = class_id
-        np.maximum(best_HW, scores_HW, out=best_HW)
-    return Prediction(mask_HW, np.asarray(1 / total_HW, np.float32))
+def decode_answer(
+    logits_Khw: NDArray[np.float32], placement: Placement, threshold: float, crew: Crew = ALONE
+) -> Answer:
+    """Find the class of each pixel and its confidence in one pass, as clients get them.
+
+    Confidence may differ from that of `decode_logits` by one level.
+
+    Args:
+        logits_Khw: raw scores of the whole network input, at any stride, K from 2 to 255.
+        placement: where the picture lay in the network's input.
+        threshold: pixels of less confidence become background of confidence 0.
+        crew: threads that help.
+    """
+    answer = _blank_answer(placement.picture)
+    # A threshold that near to certainty is about digits that an answer does not show.
+    error = ANSWER_ERROR if threshold <= 1 - ANSWER_ERROR else PREDICTION_ERROR
+    decoder = Decoder(_cut_padding(logits_Khw, placement), placement.window, threshold, error)
+    decoder.fill(answer.mask_HW, answer.levels_HW, crew)
+    return answer
 
 
 def join_tiles(picture: Size, tiles: Iterable[tuple[Region, Prediction]]) -> Prediction:
-    """Put the answers for parts of a picture together; where no part was, it is background of confidence 0."""
-    shape = picture.height, picture.width
-    mask_HW, confidence_HW = np.full(shape, BACKGROUND_ID, np.uint8), np.zeros(shape, np.float32)
+    """Put the predictions for parts of a picture together; where no part was, it is background of confidence 0."""
+    joined = _blank_prediction(picture)
     for region, seen in tiles:
-        mask_HW[region.slices] = seen.mask_HW
-        confidence_HW[region.slices] = seen.confidence_HW
-    return Prediction(mask_HW, confidence_HW)
+        joined.mask_HW[region.slices] = seen.mask_HW
+        joined.confidence_HW[region.slices] = seen.confidence_HW
+    return joined
+
+
+def join_answers(picture: Size, tiles: Iterable[tuple[Region, Answer]]) -> Answer:
+    """Put the answers for parts of a picture together; where no part was, it is background of confidence 0."""
+    joined = _blank_answer(picture)
+    for region, seen in tiles:
+        joined.mask_HW[region.slices] = seen.mask_HW
+        joined.levels_HW[region.slices] = seen.levels_HW
+    return joined
 
 
 def apply_threshold(prediction: Prediction, threshold: float) -> Prediction:
@@ -83,9 +111,16 @@ def apply_threshold(prediction: Prediction, threshold: float) -> Prediction:
     )
 
 
-def confidence_levels(confidence_HW: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Confidence as 0 to 255, truncated as the stock server does."""
-    return (confidence_HW * 255).astype(np.uint8)
+def _blank_prediction(picture: Size) -> Prediction:
+    return Prediction(_background(picture), np.zeros((picture.height, picture.width), np.float32))
+
+
+def _blank_answer(picture: Size) -> Answer:
+    return Answer(_background(picture), np.zeros((picture.height, picture.width), np.uint8))
+
+
+def _background(picture: Size) -> NDArray[np.uint8]:
+    return np.full((picture.height, picture.width), BACKGROUND_ID, np.uint8)
 
 
 def _cut_padding(logits_Khw: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
@@ -97,24 +132,3 @@ def _cut_padding(logits_Khw: NDArray[np.float32], placement: Placement) -> NDArr
     top, left = round(by_y * inner.top), round(by_x * inner.left)
     bottom, right = height - round(by_y * bottom_px), width - round(by_x * right_px)
     return logits_Khw[:, top : max(bottom, top + 1), left : max(right, left + 1)]
-
-
-def _resize_plane(plane_hw: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
-    """Bilinear with half-pixel centres; shrinking sides are antialiased by a triangle as wide as the scale."""
-    height, width = plane_hw.shape
-    if size.height >= height and size.width >= width:
-        resized = cv2.resize(np.ascontiguousarray(plane_hw), (size.width, size.height), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(resized, np.float32)
-    rows_Hh = _triangle_weights(height, size.height)
-    columns_wW = _triangle_weights(width, size.width).T
-    return np.ascontiguousarray(rows_Hh @ plane_hw @ columns_wW, np.float32)
-
-
-def _triangle_weights(source: int, target: int) -> NDArray[np.float32]:
-    """Weights [target, source] of an antialiased bilinear resize; each row sums to 1."""
-    scale = source / target
-    support = max(scale, 1.0)
-    centres_T1 = (np.arange(target)[:, None] + 0.5) * scale
-    distance_TS = np.abs(np.arange(source)[None, :] + 0.5 - centres_T1) / support
-    weights_TS = np.clip(1 - distance_TS, 0, None)
-    return (weights_TS / weights_TS.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -15,15 +15,17 @@ import orjson
 from atrous.bundle.layout import WEIGHTS_ONNX
 from atrous.bundle.preprocessing import skip_steps
 from atrous.core.errors import BrokenModelError, InvalidBundleError
-from atrous.runtime.decode import Prediction, apply_threshold, confidence_levels
 from atrous.runtime.overlay import draw_overlay
 from atrous.runtime.png import encode_grey_png
+from atrous.runtime.stages import Stage, Stages
 from atrous.server.images import decode_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atrous.bundle.preprocessing import Step
+    from atrous.runtime.crew import Crew
+    from atrous.runtime.decode import Answer
     from atrous.server.pool import LoadedModel
     from atrous.server.service import OpenModel
 
@@ -65,8 +67,8 @@ class Wish:
     drawing: Drawing | None = None
 
 
-def answer_picture(loaded: LoadedModel, data: bytes, wish: Wish) -> dict[str, Any]:
-    """Predict one picture and give its reply, keys in the order that the stock server sends them.
+def answer_picture(loaded: LoadedModel, data: bytes, wish: Wish, stages: Stages | None = None) -> dict[str, Any]:
+    """Predict one picture and give its reply for `encode_json`, keys in the order that the stock server sends them.
 
     `time` is in seconds and covers decoding, the model, the masks and the overlay, which comes last, as base64 of a
     JPEG, if it is wished for.
@@ -77,17 +79,19 @@ def answer_picture(loaded: LoadedModel, data: bytes, wish: Wish) -> dict[str, An
         BrokenModelError: if the model answers something else than its class names.
     """
     started = time.perf_counter()
-    image_HWC, prediction = predict_picture(loaded, data, wish)
+    stages = stages or Stages()
+    image_HWC, answer = predict_answer(loaded, data, wish, stages)
     height, width = image_HWC.shape[:2]
-    predictions = {
-        "segmentation_mask": _grey_png_text(prediction.mask_HW),
-        "class_map": loaded.engine.bundle.class_map.as_json(),
-        "confidence_mask": _grey_png_text(confidence_levels(prediction.confidence_HW)),
-        "present_class_ids": present_class_ids(prediction.mask_HW),
-    }
-    drawn: dict[str, str] = {}
+    with stages.time(Stage.PNG):
+        predictions = {
+            "segmentation_mask": _grey_png_text(answer.mask_HW, loaded.engine.crew),
+            "class_map": loaded.engine.bundle.class_map.as_json(),
+            "confidence_mask": _grey_png_text(answer.levels_HW, loaded.engine.crew),
+            "present_class_ids": present_class_ids(answer.mask_HW),
+        }
+    drawn: dict[str, Any] = {}
     if wish.drawing is not None:
-        drawn["visualization"] = _as_text(_draw(loaded, image_HWC, prediction, wish.drawing))
+        drawn["visualization"] = _as_text(_draw(loaded, image_HWC, answer.mask_HW, wish.drawing))
     return {
         "inference_id": wish.inference_id or str(uuid.uuid4()),
         "time": time.perf_counter() - started,
@@ -114,26 +118,29 @@ def draw_picture(loaded: LoadedModel, data: bytes, wish: Wish) -> bytes:
         TooLargeError: if the picture has too many pixels.
         BrokenModelError: if the model answers something else than its class names.
     """
-    image_HWC, prediction = predict_picture(loaded, data, wish)
-    return _draw(loaded, image_HWC, prediction, wish.drawing or Drawing())
+    image_HWC, answer = predict_answer(loaded, data, wish)
+    return _draw(loaded, image_HWC, answer.mask_HW, wish.drawing or Drawing())
 
 
-def predict_picture(loaded: LoadedModel, data: bytes, wish: Wish) -> tuple[NDArray[np.uint8], Prediction]:
-    """Give a picture as BGR image_HWC and its prediction under the wished threshold.
+def predict_answer(
+    loaded: LoadedModel, data: bytes, wish: Wish, stages: Stages | None = None
+) -> tuple[NDArray[np.uint8], Answer]:
+    """Give a picture as BGR image_HWC and its answer under the wished threshold.
 
     Raises:
         InvalidImageError: if the bytes are no picture.
         TooLargeError: if the picture has too many pixels.
         BrokenModelError: if the model answers something else than its class names.
     """
+    stages = stages or Stages()
     engine, model = loaded.engine, loaded.model
     auto_orient = skip_steps(engine.bundle.preprocessing, wish.skipped).auto_orient
-    image_HWC = decode_image(data, auto_orient=auto_orient, max_pixels=wish.max_pixels)
+    with stages.time(Stage.PICTURE):
+        image_HWC = decode_image(data, auto_orient=auto_orient, max_pixels=wish.max_pixels)
     try:
-        prediction = engine.predict(image_HWC, wish.skipped)
+        return image_HWC, engine.answer(image_HWC, wish.threshold, wish.skipped, stages)
     except InvalidBundleError as error:
         raise BrokenModelError(f"model {model.workspace}/{model.slug} cannot be used: {error}") from error
-    return image_HWC, apply_threshold(prediction, wish.threshold)
 
 
 def present_class_ids(mask_HW: NDArray[np.uint8]) -> list[int]:
@@ -159,10 +166,10 @@ def model_headers(opened: OpenModel) -> dict[str, str]:
     return headers
 
 
-def _draw(loaded: LoadedModel, image_HWC: NDArray[np.uint8], prediction: Prediction, drawing: Drawing) -> bytes:
+def _draw(loaded: LoadedModel, image_HWC: NDArray[np.uint8], mask_HW: NDArray[np.uint8], drawing: Drawing) -> bytes:
     overlay_HWC = draw_overlay(
         image_HWC,
-        prediction.mask_HW,
+        mask_HW,
         loaded.engine.bundle.class_map,
         opacity=drawing.opacity,
         outline_px=drawing.outline_px,
@@ -181,9 +188,10 @@ def _resolved_model(loaded: LoadedModel) -> dict[str, str]:
     }
 
 
-def _grey_png_text(pixels_HW: NDArray[np.uint8]) -> str:
-    return _as_text(encode_grey_png(pixels_HW))
+def _grey_png_text(pixels_HW: NDArray[np.uint8], crew: Crew) -> orjson.Fragment:
+    return _as_text(encode_grey_png(pixels_HW, crew))
 
 
-def _as_text(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+def _as_text(data: bytes) -> orjson.Fragment:
+    """Base64 in quotes: it goes into the body as it is, since none of its letters needs an escape."""
+    return orjson.Fragment(b'"%b"' % base64.b64encode(data))

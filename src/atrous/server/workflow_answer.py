@@ -10,21 +10,21 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from atrous.core.class_map import BACKGROUND_ID, ClassMap
-from atrous.runtime.decode import Prediction, confidence_levels
 from atrous.server.answer import present_class_ids
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from atrous.runtime.decode import Answer
 
-def describe_classes(prediction: Prediction, class_map: ClassMap) -> dict[str, Any]:
+
+def describe_classes(answer: Answer, class_map: ClassMap) -> dict[str, Any]:
     """Every class but background with the box around all of it, its mean confidence and its run-length mask.
 
     A box is taken between the centres of its outermost pixels, as the stock block does: 40 columns are 39 wide.
     """
-    mask_HW = prediction.mask_HW
+    mask_HW, levels_HW = answer.mask_HW, answer.levels_HW
     height, width = mask_HW.shape
-    levels_HW = confidence_levels(prediction.confidence_HW)
     found = [class_id for class_id in present_class_ids(mask_HW) if class_id != BACKGROUND_ID]
     return {
         "image": {"width": width, "height": height},

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from atrous.core.errors import NotFoundError
-from atrous.server.answer import Wish, encode_json, model_headers, predict_picture
+from atrous.server.answer import Wish, encode_json, model_headers, predict_answer
 from atrous.server.confidence import threshold_of
 from atrous.server.declared import Image, check_count, collect_pictures, name_picture
 from atrous.server.errors import error_response
@@ -160,10 +160,10 @@ def _answer_nth(
     opened: OpenModel, read: Callable[[], bytes], wish: Wish, outputs: Sequence[Output], place: int
 ) -> dict[str, Any]:
     with name_picture(place):
-        _, prediction = predict_picture(opened.loaded, read(), wish)
+        _, answer = predict_answer(opened.loaded, read(), wish)
     values = {
         "inference_id": str(uuid.uuid4()),
-        "predictions": describe_classes(prediction, opened.loaded.engine.bundle.class_map),
+        "predictions": describe_classes(answer, opened.loaded.engine.bundle.class_map),
         "model_id": opened.model_id,
     }
     return {one.name: values if one.field == ALL_FIELDS else values[one.field] for one in outputs}

@@ -1,0 +1,105 @@
+"""A grid of logits spread over a window of a picture, strip by strip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from atrous.bundle.regions import Region
+    from atrous.runtime.crew import Crew
+
+STRIP_ROWS = 64
+
+
+class Axis(NamedTuple):
+    """Which logit comes before each pixel along a side, and the share of the one after it, 0 to 1."""
+
+    before: NDArray[np.int32]
+    share_after: NDArray[np.float32]
+
+
+class Decoder:
+    """Finds winner and confidence of every pixel of a window that the grid covers.
+
+    Bilinear with half-pixel centres; shrinking sides are antialiased by a triangle as wide as the scale.
+
+    Args:
+        grid_Khw: raw scores, K from 2 to 255; axes h w cover the window.
+        window: of the picture.
+        threshold: pixels of less confidence become background of confidence 0.
+        error: how far confidence may be off, for the sake of speed.
+    """
+
+    def __init__(self, grid_Khw: NDArray[np.float32], window: Region, threshold: float, error: float) -> None:
+        height, width = grid_Khw.shape[1:]
+        # A side that shrinks is brought to its length first, which leaves no more to resize there.
+        if window.size.height < height:
+            grid_Khw = np.matmul(_triangle_weights(height, window.size.height), grid_Khw)
+        if window.size.width < width:
+            grid_Khw = np.matmul(grid_Khw, _triangle_weights(width, window.size.width).T)
+        self._grid_Khw = np.ascontiguousarray(grid_Khw, np.float32)
+        self._rows = _locate(self._grid_Khw.shape[1], window.size.height)
+        self._columns = _locate(self._grid_Khw.shape[2], window.size.width)
+        self._window = window
+        self._threshold = np.float32(threshold)
+        self._error = error
+
+    def fill(self, mask_HW: NDArray[np.uint8], confidence_HW: NDArray[Any], crew: Crew) -> None:
+        """Write the window's part of arrays of the picture's size.
+
+        Args:
+            mask_HW: class ids.
+            confidence_HW: float32 for 0 to 1, uint8 for 0 to 255, truncated as the stock server does.
+            crew: threads that help.
+        """
+        height = self._window.size.height
+
+        def fill_strip(strip: int) -> None:
+            first = strip * STRIP_ROWS
+            self._fill_rows(first, min(first + STRIP_ROWS, height), mask_HW, confidence_HW)
+
+        crew.share(-(-height // STRIP_ROWS), fill_strip)
+
+    def _fill_rows(self, first: int, last: int, mask_HW: NDArray[np.uint8], confidence_HW: NDArray[Any]) -> None:
+        # The compiler takes half a second to import, and is needed by nobody who predicts nothing.
+        from atrous.runtime import pixel_kernel  # noqa: PLC0415
+
+        is_levels = confidence_HW.dtype == np.uint8
+        pixel_kernel.decode_rows(
+            self._grid_Khw,
+            self._rows,
+            self._columns,
+            first,
+            last,
+            pixel_kernel.margin_of(self._error, len(self._grid_Khw)),
+            self._threshold,
+            self._window.top,
+            self._window.left,
+            mask_HW,
+            NO_CONFIDENCE if is_levels else confidence_HW,
+            confidence_HW if is_levels else NO_LEVELS,
+        )
+
+
+NO_CONFIDENCE = np.empty((0, 0), np.float32)
+NO_LEVELS = np.empty((0, 0), np.uint8)
+
+
+def _locate(logits: int, pixels: int) -> Axis:
+    centres = (np.arange(pixels) + 0.5) * (logits / pixels) - 0.5
+    inside = np.clip(centres, 0, logits - 1)
+    before = np.floor(inside).astype(np.int32)
+    return Axis(before, (inside - before).astype(np.float32))
+
+
+def _triangle_weights(source: int, target: int) -> NDArray[np.float32]:
+    """Weights [target, source] of an antialiased resize to fewer; each row sums to 1."""
+    scale = source / target
+    centres_T1 = (np.arange(target)[:, None] + 0.5) * scale
+    distance_TS = np.abs(np.arange(source)[None, :] + 0.5 - centres_T1) / scale
+    weights_TS = np.clip(1 - distance_TS, 0, None)
+    return (weights_TS / weights_TS.sum(axis=1, keepdims=True)).astype(np.float32)
