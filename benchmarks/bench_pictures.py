@@ -10,14 +10,11 @@ import hashlib
 import json
 import os
 import platform
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,9 +35,10 @@ from atrous.workspace.keys import create_key
 from atrous.workspace.records import JobKind, Picture, Project
 from atrous.workspace.versions import request_version
 from atrous.workspace.workspaces import ensure_first_workspace
+from benchmarks.serving import read_memory, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from atrous.workspace.ports import Ports
 
@@ -50,7 +48,6 @@ SIZE = Size(height=48, width=64)
 ROWS_AT_ONCE = 2000
 MANY, SENT, MADE = "many", "sent", "made"
 SETTINGS = {"preprocessing": {"auto-orient": True, "resize": {"width": 64, "height": 48, "format": "Stretch to"}}}
-START_LIMIT_S = 60
 
 QUERIES = {
     "everything": "",
@@ -82,12 +79,12 @@ def main() -> None:
         workspace = ensure_first_workspace(ports)
         _, key = create_key(ports, workspace, "benchmark")
         _time_fill(ports, workspace, options.pictures)
-        with _serve(home) as (address, pid):
-            client = httpx.Client(base_url=address, params={"api_key": key}, timeout=600)
-            _show("memory of the server at rest", _read_rss_mib(pid), "MiB")
+        with serve(home, auth=True) as server:
+            client = httpx.Client(base_url=server.url, params={"api_key": key}, timeout=600)
+            _show("memory of the server at rest", read_memory(server.pid).rss_mib, "MiB")
             _time_pages(client, workspace, options)
             _time_uploads(ports, client, workspace, options)
-            _show("memory of the server afterwards", _read_rss_mib(pid), "MiB")
+            _show("memory of the server afterwards", read_memory(server.pid).rss_mib, "MiB")
         _time_generation(ports, workspace, options.generate, home)
 
 
@@ -215,42 +212,6 @@ def _good(reply: httpx.Response) -> dict[str, Any]:
     if not reply.is_success:
         sys.exit(f"{reply.request.method} {reply.request.url.path}: {reply.status_code} {reply.text[:500]}")
     return json.loads(reply.content)
-
-
-@contextmanager
-def _serve(home: Path) -> Generator[tuple[str, int]]:
-    """The real server in a process of its own, without a worker beside it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "atrous", "serve", "--port", str(port), "--no-worker"]
-    said = Path(home.parent, "server.log")
-    with said.open("wb") as log:
-        server = subprocess.Popen(command, env=os.environ | {"ATROUS_HOME": str(home)}, stdout=log, stderr=log)
-    try:
-        _wait(f"http://127.0.0.1:{port}", server, said)
-        yield f"http://127.0.0.1:{port}", server.pid
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _wait(address: str, server: subprocess.Popen[bytes], said: Path) -> None:
-    deadline_s = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline_s and server.poll() is None:
-        try:
-            httpx.get(f"{address}/healthz").raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.1)
-        else:
-            return
-    sys.exit(f"the server does not start:\n{said.read_text()[-2000:]}")
-
-
-def _read_rss_mib(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    (kilobytes,) = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
-    return int(kilobytes) / 1024
 
 
 if __name__ == "__main__":

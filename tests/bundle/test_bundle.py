@@ -8,7 +8,14 @@ from tests.fakes.bundles import CLASS_NAMES, SIZE, make_bundle
 
 from atrous.bundle.bundle import open_bundle
 from atrous.bundle.layout import CLASS_NAMES as CLASS_NAMES_FILE
-from atrous.bundle.layout import INFERENCE_CONFIG, MANIFEST, MODEL_CONFIG, REQUIRED_FILES, WEIGHTS_ONNX
+from atrous.bundle.layout import (
+    INFERENCE_CONFIG,
+    MANIFEST,
+    MODEL_CONFIG,
+    REQUIRED_FILES,
+    WEIGHTS_INT8_ONNX,
+    WEIGHTS_ONNX,
+)
 from atrous.bundle.manifest import FORMAT_VERSION, hash_files
 from atrous.bundle.preprocessing import Fit
 from atrous.core.errors import InvalidBundleError
@@ -98,6 +105,30 @@ def test_a_manifest_must_speak_for_every_file(folder: Path) -> None:
     change_manifest(folder, sha256=hashes)
     with pytest.raises(InvalidBundleError, match=CLASS_NAMES_FILE):
         open_bundle(folder)
+
+
+def test_weights_in_8_bits_are_part_of_a_bundle_that_lists_them(folder: Path) -> None:
+    rewrite(folder, WEIGHTS_INT8_ONNX, b"eight bits")
+    assert open_bundle(folder).weights_int8_onnx == folder / WEIGHTS_INT8_ONNX
+    (folder / WEIGHTS_INT8_ONNX).write_bytes(b"eight bitz")
+    with pytest.raises(InvalidBundleError, match=rf"{folder.name}/{WEIGHTS_INT8_ONNX}: differs"):
+        open_bundle(folder)
+    (folder / WEIGHTS_INT8_ONNX).unlink()
+    with pytest.raises(InvalidBundleError, match=WEIGHTS_INT8_ONNX):
+        open_bundle(folder)
+
+
+def test_weights_in_8_bits_that_the_manifest_does_not_list_are_not_used(folder: Path) -> None:
+    (folder / WEIGHTS_INT8_ONNX).write_bytes(b"left over")
+    assert open_bundle(folder).weights_int8_onnx is None
+
+
+def test_a_manifest_from_before_weights_in_8_bits_is_read(folder: Path) -> None:
+    path = folder / MANIFEST
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content.pop("int8", None)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert open_bundle(folder).manifest.int8 == {}
 
 
 def test_a_newer_format_is_refused_with_both_numbers(folder: Path) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +11,15 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from atrous.bundle.picture import decode_grey_levels, decode_picture, read_picture_size
+from atrous.bundle.picture import decode_grey_levels, decode_picture, read_picture_orientation, read_picture_size
 from atrous.core.errors import InvalidImageError, TooLargeError
 from atrous.core.sizes import Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -32,6 +36,29 @@ TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     8: lambda stored: np.rot90(stored, 1),
 }
 LOSSLESS = (".png", ".bmp", ".tiff", ".webp")
+BEST_QUALITY: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 100, "subsampling": 0},
+    "WEBP": {"lossless": True},
+    "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+}
+TURNED = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6"/></x:xmpmeta>'
+
+# Prints the peak of memory while a file is decoded, in copies of its pixels.
+PEAK_SCRIPT = """
+import sys
+from pathlib import Path
+from atrous.bundle.picture import decode_picture
+
+def peak_bytes():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+
+data = Path(sys.argv[1]).read_bytes()
+before = peak_bytes()
+image_HWC = decode_picture(data)
+print((peak_bytes() - before) / image_HWC.nbytes)
+"""
 
 
 def draw_corners() -> NDArray[np.uint8]:
@@ -55,8 +82,7 @@ def encode_turned(orientation: int, kind: str) -> bytes:
     image = Image.fromarray(np.ascontiguousarray(draw_corners()[:, :, ::-1]))
     exif = Image.Exif()
     exif[ORIENTATION_TAG] = orientation
-    options = {"quality": 100, "subsampling": 0} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
-    return encode_with_pillow(image, kind, exif=exif, **options)
+    return encode_with_pillow(image, kind, exif=exif, **BEST_QUALITY.get(kind, {}))
 
 
 def png_of_header(width: int, height: int) -> bytes:
@@ -69,7 +95,7 @@ def png_of_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", TURNED)
 @pytest.mark.parametrize("orientation", TURNS)
 def test_a_picture_is_turned_as_its_exif_says(orientation: int, kind: str) -> None:
     decoded = decode_picture(encode_turned(orientation, kind)).astype(int)
@@ -79,10 +105,38 @@ def test_a_picture_is_turned_as_its_exif_says(orientation: int, kind: str) -> No
     assert np.abs(decoded - expected).max() <= 6
 
 
+@pytest.mark.parametrize("kind", TURNED)
 @pytest.mark.parametrize("orientation", TURNS)
-def test_a_picture_stays_as_stored_when_turning_is_off(orientation: int) -> None:
-    decoded = decode_picture(encode_turned(orientation, "JPEG"), auto_orient=False).astype(int)
+def test_a_picture_stays_as_stored_when_turning_is_off(orientation: int, kind: str) -> None:
+    decoded = decode_picture(encode_turned(orientation, kind), auto_orient=False).astype(int)
     assert np.abs(decoded - draw_corners()).max() <= 6
+
+
+@pytest.mark.parametrize("kind", TURNED)
+@pytest.mark.parametrize("orientation", TURNS)
+def test_the_orientation_told_is_the_one_that_pictures_are_turned_by(orientation: int, kind: str) -> None:
+    assert read_picture_orientation(encode_turned(orientation, kind)) == orientation
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_an_orientation_outside_of_exif_turns_nothing(kind: str) -> None:
+    image = Image.fromarray(np.ascontiguousarray(draw_corners()[:, :, ::-1]))
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    options = {"pnginfo": info} if kind == "PNG" else {"xmp": XMP}
+    data = encode_with_pillow(image, kind, **options, **BEST_QUALITY.get(kind, {}))
+    assert Image.open(io.BytesIO(data)).getexif()[ORIENTATION_TAG] == 6
+    assert read_picture_orientation(data) == 1
+    assert decode_picture(data).shape == draw_corners().shape
+
+
+def test_a_16_bit_tiff_is_turned_too() -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION_TAG] = 6
+    grey_HW = np.arange(12, dtype=np.uint16).reshape(3, 4) << 8
+    data = encode_with_pillow(Image.fromarray(grey_HW), "TIFF", exif=exif)
+    np.testing.assert_array_equal(decode_picture(data)[:, :, 0], np.rot90(grey_HW, -1) >> 8)
+    np.testing.assert_array_equal(decode_picture(data, auto_orient=False)[:, :, 0], grey_HW >> 8)
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
@@ -106,10 +160,11 @@ def test_lossy_formats_are_decoded_too(extension: str) -> None:
     assert np.abs(decoded[inside] - draw_corners()[inside]).max() <= 26
 
 
-def test_only_the_first_frame_of_an_animation_is_seen() -> None:
+@pytest.mark.parametrize(("kind", "options"), [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {})])
+def test_only_the_first_frame_or_page_is_seen(kind: str, options: dict[str, Any]) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("#ff0000", "#00ff00")]
-    data = encode_with_pillow(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert decode_picture(data)[0, 0].tolist() == [0, 0, 255]
+    data = encode_with_pillow(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    np.testing.assert_array_equal(decode_picture(data), np.full((8, 8, 3), (0, 0, 255)))
 
 
 @pytest.mark.parametrize("extension", [".png", ".jpg", ".tiff"])
@@ -129,6 +184,12 @@ def test_16_bit_loses_its_low_byte() -> None:
 
 
 @pytest.mark.parametrize("extension", [".png", ".tiff"])
+def test_12_bits_in_16_stay_as_dark_as_they_are(extension: str) -> None:
+    grey_HW = np.array([[0, 255, 256, 4095]], np.uint16)
+    np.testing.assert_array_equal(decode_picture(encode(grey_HW, extension))[:, :, 0], [[0, 0, 1, 15]])
+
+
+@pytest.mark.parametrize("extension", [".png", ".tiff"])
 @pytest.mark.parametrize("alpha", [0, 128, 255])
 def test_alpha_is_dropped_and_blends_nothing(alpha: int, extension: str) -> None:
     image = np.dstack([draw_corners(), np.full(draw_corners().shape[:2], alpha, np.uint8)])
@@ -142,6 +203,23 @@ def test_every_png_mode_becomes_three_channels(mode: str, colour: Any) -> None:
         image.putpalette([255, 255, 255])
     decoded = decode_picture(encode_with_pillow(image, "PNG"))
     np.testing.assert_array_equal(decoded, np.full((4, 5, 3), 255))
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("1", 1), ("L", 255), ("P", 0), ("RGBA", (255,) * 4), ("CMYK", (0,) * 4)])
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_deflate"])
+def test_every_tiff_mode_becomes_three_channels(mode: str, colour: Any, compression: str) -> None:
+    image = Image.new(mode, (5, 4), colour)
+    if mode == "P":
+        image.putpalette([255, 255, 255])
+    decoded = decode_picture(encode_with_pillow(image, "TIFF", compression=compression))
+    np.testing.assert_array_equal(decoded, np.full((4, 5, 3), 255))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_a_tiff_of_numbers_that_are_no_levels_is_refused_and_says_why(dtype: Any) -> None:
+    data = encode_with_pillow(Image.fromarray(np.full((4, 5), 7, dtype)), "TIFF")
+    with pytest.raises(InvalidImageError, match=r"the TIFF is damaged or of a kind that is not read; .* 8 or 16-bit"):
+        decode_picture(data)
 
 
 def test_cmyk_becomes_colours() -> None:
@@ -225,3 +303,17 @@ def test_a_header_without_area_is_no_picture() -> None:
 
 def test_the_size_is_the_stored_one() -> None:
     assert read_picture_size(encode_turned(6, "JPEG")) == Size(height=32, width=48)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peaks of memory are read from /proc")
+@pytest.mark.parametrize(("orientation", "copies"), [(1, 1), (6, 2)])
+def test_a_large_jpeg_takes_no_more_memory_than_its_pixels_and_their_turn(
+    orientation: int, copies: int, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION_TAG] = orientation
+    file = tmp_path / "a.jpg"
+    Image.new("L", (6000, 4000), 99).save(file, exif=exif)
+    done = subprocess.run([sys.executable, "-c", PEAK_SCRIPT, file], capture_output=True, text=True, check=True)
+    # The decoder's own buffers are some rows.
+    assert float(done.stdout) < copies + 0.25

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -12,17 +16,19 @@ import pytest
 from PIL import Image
 from tests.cli.terminal import publish
 from tests.fakes.bundles import CLASS_NAMES, rename_classes
-from tests.fakes.pictures import BLACK, BLUE, GREEN, RED, WHITE, encode_squares
+from tests.fakes.pictures import BLACK, BLUE, GREEN, RED, WHITE, as_base64, encode_squares
 
 from atrous.adapters.home import open_home
+from atrous.runtime.png import encode_grey_png
 from atrous.workspace.keys import create_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from numpy.typing import NDArray
     from tests.cli.terminal import Said, Server
 
+GATE_TIMEOUT_S = 10
 SQUARES = [[RED, GREEN, BLUE], [BLACK, BLUE, RED]]
 SQUARES_MASK = np.array([[1, 2, 3], [0, 3, 1]], np.uint8)
 
@@ -54,6 +60,45 @@ def encode_turned() -> bytes:
     file = io.BytesIO()
     Image.fromarray(stored).save(file, "PNG", exif=exif)
     return file.getvalue()
+
+
+@contextmanager
+def serve_replies(
+    replies: list[tuple[int, dict[str, Any]]], headers: dict[str, str] | None = None, *, together: int = 1
+) -> Generator[str]:
+    """The address of a server that gives these replies, one after the other.
+
+    Args:
+        replies: status and content of each.
+        headers: of all.
+        together: requests that wait for each other, so that none is answered before all have come.
+    """
+    gate = threading.Barrier(together)
+
+    class Replies(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            gate.wait(GATE_TIMEOUT_S)
+            status, content = replies.pop(0)
+            body = json.dumps(content).encode()
+            self.send_response(status)
+            for name, value in ((headers or {}) | {"Content-Length": str(len(body))}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Replies)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 # In process
@@ -230,6 +275,70 @@ def test_a_model_whose_folder_is_gone_is_refused(atrous: Callable[..., Said], ho
     assert model.slug in said.error
 
 
+# Many
+
+
+def test_what_an_earlier_run_finished_is_left_out_if_asked(
+    atrous: Callable[..., Said], home: Path, pictures: Path
+) -> None:
+    publish(home)
+    for name in ("a.png", "b.png", "c.png"):
+        (pictures / name).write_bytes(encode_squares([[RED]]))
+    assert atrous("infer", "road/1", pictures, "--out", "masks").code == 0
+    Path("masks/b_overlay.jpg").unlink()
+    for name in ("a.png", "b.png"):
+        (pictures / name).write_bytes(encode_squares([[BLUE]]))
+    said = atrous("infer", "road/1", pictures, "--out", "masks", "--skip-existing")
+    assert said.code == 0
+    assert "1 of 3 pictures written to masks, 2 were there already" in said.err
+    assert [read_mask(Path(f"masks/{name}_mask.png"))[0, 0] for name in "abc"] == [1, 3, 1]
+
+
+def test_a_run_without_that_option_writes_all_anew(atrous: Callable[..., Said], home: Path, pictures: Path) -> None:
+    publish(home)
+    for colour in (RED, BLUE):
+        (pictures / "a.png").write_bytes(encode_squares([[colour]]))
+        assert atrous("infer", "road/1", pictures, "--out", "masks").code == 0
+    assert read_mask(Path("masks/a_mask.png"))[0, 0] == 3
+
+
+@pytest.mark.parametrize(("kind", "name"), [("masks", "a_mask.png"), ("overlays", "a_overlay.jpg")])
+def test_only_one_kind_of_file_is_written_if_asked(
+    atrous: Callable[..., Said], home: Path, pictures: Path, kind: str, name: str
+) -> None:
+    publish(home)
+    (pictures / "a.png").write_bytes(encode_squares([[RED]]))
+    for _ in range(2):
+        said = atrous("infer", "road/1", pictures, "--out", "masks", "--only", kind, "--skip-existing")
+        assert said.code == 0
+    assert list_files(Path("masks")) == {name}
+    assert "1 were there already" in said.err
+
+
+def test_the_summary_counts_failures_and_speed(atrous: Callable[..., Said], home: Path, pictures: Path) -> None:
+    publish(home)
+    for number in range(20):
+        (pictures / f"{number}.png").write_bytes(encode_squares([[RED]]) if number % 5 else b"damaged")
+    said = atrous("infer", "road/1", pictures, "--out", "masks")
+    assert said.code == 2
+    assert re.search(r"16 of 20 pictures written to masks, 4 failed, \d+\.\d pictures per second", said.err)
+    assert len(list_files(Path("masks"))) == 32
+
+
+def test_a_disk_that_refuses_leaves_no_half_written_file(
+    atrous: Callable[..., Said], home: Path, pictures: Path
+) -> None:
+    publish(home)
+    for name in ("a.png", "b.png"):
+        (pictures / name).write_bytes(encode_squares([[RED]]))
+    Path("masks/b_mask.png").mkdir(parents=True)
+    said = atrous("infer", "road/1", pictures, "--out", "masks")
+    assert said.code == 2
+    assert "masks/b_mask.png" in said.error
+    assert "1 of 2 pictures" in said.err
+    assert list_files(Path("masks")) == {"a_mask.png", "a_overlay.jpg"}
+
+
 # From a server
 
 
@@ -272,6 +381,37 @@ def test_a_bad_picture_is_refused_by_the_server_and_the_good_ones_go_on(
     assert said.code == 2
     assert "bad.png: the server answered 400" in said.error
     assert Path("predictions/a_mask.png").is_file()
+
+
+def answer_green() -> tuple[int, dict[str, Any]]:
+    mask = as_base64(encode_grey_png(np.full((8, 8), 2, np.uint8)))
+    class_map = {"0": "background", "1": "red", "2": "green"}
+    return 200, {"predictions": {"segmentation_mask": mask, "class_map": class_map}}
+
+
+def test_a_busy_server_is_asked_again(atrous: Callable[..., Said], pictures: Path) -> None:
+    (pictures / "a.png").write_bytes(encode_squares([[RED]]))
+    with serve_replies([(503, {}), (429, {}), answer_green()], {"Retry-After": "0"}) as url:
+        said = atrous("infer", "road/1", pictures, "--api-url", url)
+    assert said.code == 0, said.err
+    assert read_mask(Path("predictions/a_mask.png"))[0, 0] == 2
+
+
+def test_a_server_that_is_busy_for_ever_is_given_up(atrous: Callable[..., Said], pictures: Path) -> None:
+    (pictures / "a.png").write_bytes(encode_squares([[RED]]))
+    with serve_replies([(503, {"message": "too busy"})] * 100, {"Retry-After": "0"}) as url:
+        said = atrous("infer", "road/1", pictures, "--api-url", url)
+    assert said.code == 6
+    assert said.error == "the server answered 503: too busy"
+
+
+def test_a_server_gets_several_pictures_at_a_time(atrous: Callable[..., Said], pictures: Path) -> None:
+    for number in range(12):
+        (pictures / f"{number}.png").write_bytes(encode_squares([[RED]]))
+    with serve_replies([answer_green() for _ in range(12)], together=4) as url:
+        said = atrous("infer", "road/1", pictures, "--api-url", url)
+    assert said.code == 0, said.err
+    assert "12 of 12 pictures" in said.err
 
 
 @pytest.mark.parametrize(
@@ -323,3 +463,22 @@ def test_a_key_that_no_header_can_hold_is_refused(atrous: Callable[..., Said], p
     said = atrous("infer", "road/1", pictures, "--api-url", "http://127.0.0.1:9", "--api-key", "ключ")
     assert said.code == 2
     assert "ключ" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--precision", "fp16"), "precision 'fp16': unknown"),
+        (("--backend", "torch"), "backend 'torch': unknown"),
+        (("--precision", "int8"), "has no int8 weights"),
+        (("--backend", "onnx", "--api-url", "http://127.0.0.1:9"), "leave out --api-url"),
+    ],
+)
+def test_a_way_to_run_the_network_that_cannot_be_is_told(
+    atrous: Callable[..., Said], home: Path, pictures: Path, options: tuple[str, ...], told: str
+) -> None:
+    publish(home)
+    (pictures / "red.png").write_bytes(encode_squares([[RED]]))
+    said = atrous("infer", "road/1", pictures, *options)
+    assert said.code == 2
+    assert told in said.err

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from tests.evaluation.scenes import answer, predict_in_turn, sample
 
 from atrous.core.class_map import ClassMap
 from atrous.evaluation.evaluate import Evaluation, evaluate
-from atrous.evaluation.report import About, render_html, write_html, write_json
+from atrous.evaluation.report import About, Network, render_html, write_html, write_json
 from atrous.evaluation.scores import RULE
 
 if TYPE_CHECKING:
@@ -51,6 +52,15 @@ def test_the_page_shows_mean_iou_both_ways_and_the_rule(evaluation: Evaluation) 
     assert "mIoU, plain winner 46.7 %" in text
     assert "below 0.4" in text
     assert RULE in text
+
+
+def test_the_page_shows_the_networks_of_the_model(evaluation: Evaluation) -> None:
+    networks = (Network("fp32", 0.5647, 17_863_704), Network("int8", None, 5_101_777))
+    text = visible_text(render_html(evaluation, replace(ABOUT, networks=networks), draw))
+    assert "fp32 56.5 17.9 MB int8 n/a 5.1 MB" in text
+    alone = replace(ABOUT, networks=networks[:1], int8_reason="no network in 8 bits, as <it> failed")
+    assert "no network in 8 bits, as <it> failed" in visible_text(render_html(evaluation, alone, draw))
+    assert "Precisions" not in visible_text(render_html(evaluation, ABOUT, draw))
 
 
 def test_a_class_that_is_absent_is_shown_as_not_applicable(evaluation: Evaluation) -> None:

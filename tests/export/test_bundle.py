@@ -10,49 +10,31 @@ torch = pytest.importorskip("torch", reason="needs torch; pip install 'atrous[tr
 
 import onnxruntime  # noqa: E402
 import segmentation_models_pytorch as smp  # noqa: E402
-from tests.fakes.datasets import CLASS_MAP, SIZE, draw_picture  # noqa: E402
+from tests.export.networks import (  # noqa: E402
+    CELL_PX,
+    INPUTS,
+    PICTURES,
+    PREPROCESSING,
+    PROVENANCE,
+    export,
+    make_network,
+)
+from tests.fakes.datasets import CLASS_MAP, SIZE  # noqa: E402
 
 from atrous.bundle.bundle import open_bundle  # noqa: E402
 from atrous.bundle.layout import MANIFEST  # noqa: E402
-from atrous.bundle.preprocessing import Preprocessing, fit_image, normalise  # noqa: E402
 from atrous.core.errors import InvalidBundleError  # noqa: E402
-from atrous.export.bundle import Provenance, record_metrics, write_bundle  # noqa: E402
+from atrous.core.sizes import Size  # noqa: E402
+from atrous.export.bundle import record_metrics, write_bundle  # noqa: E402
+from atrous.export.onnx import export_onnx  # noqa: E402
 from atrous.export.parity import MAX_LOGIT_DIFFERENCE, compare_networks  # noqa: E402
-from atrous.models.architectures import SegmentationNetwork, build_network  # noqa: E402
-from atrous.runtime.backends import BACKENDS  # noqa: E402
-from atrous.runtime.engine import load_engine  # noqa: E402
+from atrous.runtime.backends.onnx import open_onnx  # noqa: E402
+from atrous.runtime.loading import load_engine  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PREPROCESSING = Preprocessing(size=SIZE)
-PROVENANCE = Provenance(
-    model_id="road/1",
-    architecture="deeplabv3plus",
-    encoder="tu-test_resnet",
-    recipe={"epochs": 3},
-    version_hash="ab" * 32,
-    created="2026-01-01T00:00:00+00:00",
-)
-PICTURES = [draw_picture(np.random.default_rng(seed))[0] for seed in range(3)]
-INPUTS = [normalise(fit_image(picture, PREPROCESSING), PREPROCESSING) for picture in PICTURES]
-
-
-def make_network(seed: int) -> SegmentationNetwork:
-    torch.manual_seed(seed)
-    return build_network(PROVENANCE.architecture, PROVENANCE.encoder, len(CLASS_MAP)).eval()
-
-
-def export(folder: Path, network: SegmentationNetwork):
-    folder.mkdir()
-    return write_bundle(
-        folder,
-        weights=network.network.state_dict(),
-        class_map=CLASS_MAP,
-        preprocessing=PREPROCESSING,
-        provenance=PROVENANCE,
-        pictures_HWC=PICTURES,
-    )
+    from atrous.models.architectures import SegmentationNetwork
 
 
 @dataclass(frozen=True)
@@ -71,7 +53,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
 
 def answer(network: SegmentationNetwork, input_BCHW: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
-        return network(torch.from_numpy(input_BCHW)).numpy()
+        return network.score(torch.from_numpy(input_BCHW)).numpy()
 
 
 def test_a_bundle_verifies_and_tells_where_it_comes_from(exported: Exported) -> None:
@@ -94,15 +76,25 @@ def test_the_manifest_tells_how_far_onnx_differs_on_real_pictures(exported: Expo
 def test_onnx_takes_any_batch_and_answers_as_torch(exported: Exported, batch: int) -> None:
     session = onnxruntime.InferenceSession(exported.folder / "weights.onnx", providers=["CPUExecutionProvider"])
     input_BCHW = np.stack(INPUTS[:batch])
-    (logits_BKHW,) = session.run(None, {session.get_inputs()[0].name: input_BCHW})
-    assert logits_BKHW.shape == (batch, len(CLASS_MAP), SIZE.height, SIZE.width)
+    (logits_BKhw,) = session.run(None, {session.get_inputs()[0].name: input_BCHW})
+    assert logits_BKhw.shape == (batch, len(CLASS_MAP), SIZE.height // CELL_PX, SIZE.width // CELL_PX)
     # Float32 sums in another order; logits are of the order of 1.
-    np.testing.assert_allclose(logits_BKHW, answer(exported.network, input_BCHW), atol=1e-3)
+    np.testing.assert_allclose(logits_BKhw, answer(exported.network, input_BCHW), atol=1e-3)
+
+
+def test_a_picture_that_the_decoders_grid_does_not_cover_is_scored_at_its_own_size(tmp_path: Path) -> None:
+    network, size = make_network(seed=1), Size(height=SIZE.height + 1, width=SIZE.width + 2)
+    export_onnx(network, size, tmp_path / "weights.onnx")
+    input_BCHW = np.random.default_rng(0).normal(size=(1, 3, size.height, size.width)).astype(np.float32)
+    logits_BKHW = open_onnx(tmp_path / "weights.onnx", 1)(input_BCHW)
+    assert logits_BKHW.shape == (1, len(CLASS_MAP), size.height, size.width)
+    np.testing.assert_allclose(logits_BKHW, answer(network, input_BCHW), atol=1e-3)
 
 
 def test_the_engine_serves_what_torch_would_answer(exported: Exported) -> None:
     mask_HW = load_engine(exported.folder).predict(PICTURES[0]).mask_HW
-    expected_HW = answer(exported.network, INPUTS[0][None])[0].argmax(0)
+    with torch.inference_mode():
+        expected_HW = exported.network(torch.from_numpy(INPUTS[0][None]))[0].argmax(0).numpy()
     assert (mask_HW == expected_HW).mean() > 0.999  # a tie may fall either way
 
 
@@ -120,7 +112,7 @@ def test_recorded_scores_leave_a_bundle_valid(exported: Exported) -> None:
 
 
 def test_onnx_of_other_weights_is_refused(exported: Exported) -> None:
-    network = BACKENDS["onnx"](exported.folder / "weights.onnx", 1)
+    network = open_onnx(exported.folder / "weights.onnx", 1)
     with pytest.raises(InvalidBundleError, match=r"differs from the trained network .* not published"):
         compare_networks(make_network(seed=2), network, INPUTS)
 

@@ -15,7 +15,7 @@ from atrous.bundle.regions import StaticCrop, Tiles
 from atrous.core.errors import InvalidBundleError
 from atrous.core.sizes import Size
 from atrous.evaluation.evaluate import evaluate
-from atrous.runtime.engine import load_engine
+from atrous.runtime.loading import EngineOptions, load_engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,7 +143,7 @@ def test_a_picture_is_not_changed(tmp_path: Path) -> None:
 
 
 def test_eight_threads_get_the_answers_that_one_gets(tmp_path: Path) -> None:
-    engine = load_engine(make_bundle(tmp_path / "colours", fit=Fit.LETTERBOX_GREY), threads=1)
+    engine = load_engine(make_bundle(tmp_path / "colours", fit=Fit.LETTERBOX_GREY), EngineOptions(threads=1))
     pictures = [noise(30 + 7 * index, 200 - 9 * index, index) for index in range(16)]
     alone = [engine.predict(picture) for picture in pictures]
     start = threading.Barrier(8)

@@ -92,3 +92,17 @@ def test_names_can_be_left_out() -> None:
     other = ClassMap(("background", "wood", "sign"))
     first, second = (draw_overlay(IMAGE_HWC, mask_HW, names, names=False) for names in (CLASS_MAP, other))
     np.testing.assert_array_equal(first, second)
+
+
+def test_in_a_large_picture_a_name_is_in_the_middle_of_its_region() -> None:
+    image_HWC, mask_HW = np.zeros((1200, 1600, 3), np.uint8), np.zeros((1200, 1600), np.uint8)
+    mask_HW[300:700, 900:1500] = 1
+    named, plain = (draw_overlay(image_HWC, mask_HW, CLASS_MAP, names=names) for names in (True, False))
+    ys, xs = np.nonzero((named != plain).any(axis=2))
+    assert abs((ys.min() + ys.max()) / 2 - 500) < 20
+    assert abs((xs.min() + xs.max()) / 2 - 1200) < 20
+
+
+def test_colours_cannot_be_written_to_as_all_share_them() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        class_colours_BGR(5)[0] = 1

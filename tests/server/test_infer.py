@@ -224,4 +224,4 @@ def test_a_network_that_contradicts_its_class_names_is_the_operators_fault(place
     rename_classes(place.bundle_folder(), ("background", "red"))
     reply = place.client(key=place.key).post("/road/1", content=PICTURE)
     assert reply.status_code == 500
-    assert reply.json()["message"].startswith("model acme/road-1-a cannot be used: weights.onnx")
+    assert reply.json()["message"].startswith("model acme/road-1-a cannot be loaded: weights.onnx")

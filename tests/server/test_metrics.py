@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.parser import text_string_to_metric_families
 from tests.fakes.bundles import damage_bundle
 from tests.fakes.pictures import RED, encode_squares
+from tests.server.place import json_image
 
 from atrous.server.settings import Settings
 from atrous.workspace.keys import create_key
@@ -65,6 +66,21 @@ def test_models_are_counted_for_a_key_of_their_workspace_alone(place: Place) -> 
     anonymous = place.client()
     anonymous.post("/road/1", params={"api_key": place.key}, content=PICTURE)
     assert not [name for name in read_metrics(anonymous) if "road" in name]
+
+
+def test_parts_of_answers_are_timed_for_each_picture(place: Place) -> None:
+    place.publish()
+    client = place.client(key=place.key)
+    image = json_image(PICTURE)
+    client.post("/road/1", content=PICTURE)
+    client.post("/infer/semantic_segmentation", json={"model_id": "road/1", "image": [image, image]})
+    client.post("/acme/workflows/road-1-a", json={"inputs": {"image": image}})
+    client.post("/road/1", content=b"no picture")
+    found = read_metrics(client)
+    stages = ("picture", "prepare", "pass", "pixels", "png", "json")
+    assert [found[f"atrous_stage_seconds_count stage={stage}"] for stage in stages] == [4] * 6
+    assert all(found[f"atrous_stage_seconds_sum stage={stage}"] > 0 for stage in stages)
+    assert found["atrous_stage_seconds_bucket le=0.0005 stage=json"] <= 4
 
 
 def test_a_wrong_key_gets_no_figures(place: Place) -> None:

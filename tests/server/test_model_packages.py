@@ -80,7 +80,8 @@ def test_a_file_may_be_fetched_in_parts(place: Place, server: TestClient) -> Non
 def test_no_other_file_of_a_model_is_handed_out(place: Place, server: TestClient) -> None:
     place.publish()
     folder = path_of(describe(server)["modelPackages"][0]["packageFiles"][0]["downloadUrl"]).rpartition("/")[0]
-    for name in ("manifest.json", "weights.pt", "..%2Fmanifest.json"):
+    (place.bundle_folder() / "weights.int8.onnx").write_bytes(b"of no use to a stock server")
+    for name in ("manifest.json", "weights.pt", "weights.int8.onnx", "..%2Fmanifest.json"):
         assert place.client().get(f"{folder}/{name}").status_code == 404
 
 

@@ -172,6 +172,39 @@ def test_the_least_recently_used_model_alone_makes_room(place: Place) -> None:
     assert predict(client, "/road/2").headers["x-model-cold-start"] == "true"
 
 
+def test_models_make_room_one_by_one_within_the_bytes_that_they_may_take(place: Place) -> None:
+    for version in (1, 2, 3):
+        place.publish(f"road-{version}-a", version=version)
+    measuring = place.client(key=place.key)
+    predict(measuring)
+    one_bytes = measuring.app.state.service.pool.count_bytes()  # type: ignore[attr-defined]
+    assert one_bytes > 0
+    client = place.client(Settings(max_model_bytes=int(2.5 * one_bytes)), key=place.key)
+    for path in ("/road/1", "/road/2", "/road/1", "/road/3"):
+        assert predict(client, path).status_code == 200
+    ids = [model["model_id"] for model in client.get("/model/registry").json()["models"]]
+    assert ids == ["road/1", "road/3"]
+
+
+def test_a_model_larger_than_all_may_take_is_held_alone(place: Place) -> None:
+    place.publish()
+    place.publish("road-2-a", version=2)
+    client = place.client(Settings(max_model_bytes=1), key=place.key)
+    assert [predict(client).headers["x-model-cold-start"] for _ in range(2)] == ["true", "false"]
+    assert predict(client, "/road/2").status_code == 200
+    assert [model["model_id"] for model in client.get("/model/registry").json()["models"]] == ["road/2"]
+
+
+def test_a_preloaded_model_makes_room_for_none_however_many_bytes_it_takes(place: Place) -> None:
+    place.publish()
+    place.publish("road-2-a", version=2)
+    client = place.client(Settings(max_model_bytes=1), key=place.key)
+    client.app.state.service.pool.pin("acme", "road/1")  # type: ignore[attr-defined]
+    for path in ("/road/1", "/road/2"):
+        assert predict(client, path).status_code == 200
+    assert predict(client).headers["x-model-cold-start"] == "false"
+
+
 def test_a_broken_model_takes_no_others_place(place: Place) -> None:
     place.publish()
     place.publish("road-2-a", version=2)

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from tests.fakes.datasets import CLASS_MAP, add_version
+from tests.fakes.datasets import CLASS_MAP, SIZE, add_version
 from tests.fakes.ports import fake_ports
 
 from atrous.bundle.bundle import open_bundle
 from atrous.core.errors import InvalidInputError
+from atrous.export.int8 import MAX_MIOU_LOSS
 from atrous.models.architectures import Shape, build_network
 from atrous.worker.jobs import JOBS
 from atrous.worker.watch import SilentWatch
@@ -58,7 +59,11 @@ def test_uploaded_weights_become_a_model_once(ports: Ports, tmp_path: Path) -> N
     bundle = open_bundle(ports.bundles.locate("acme", slug))
     assert (bundle.manifest.architecture, bundle.manifest.encoder) == ("deeplabv3", "resnet18")
     assert bundle.class_map == CLASS_MAP
+    assert bundle.manifest.picture_size == SIZE
     assert 0 <= model.metrics["miou"] <= 1
+    assert bundle.weights_int8_onnx is not None
+    assert abs(model.metrics["int8_miou"] - model.metrics["miou"]) <= MAX_MIOU_LOSS
+    assert model.metrics["int8_bytes"] == bundle.weights_int8_onnx.stat().st_size < model.metrics["fp32_bytes"] / 2
     assert not ports.blobs.has(job.payload["weights"])
     assert [one.subject for one in ports.queue.list_jobs("acme", JobKind.EVALUATE)]
     training = ports.store.find_training("acme", model.training)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from atrous.bundle.inference_config import read_inference_config, write_inference_config
-from atrous.bundle.layout import CLASS_NAMES, INFERENCE_CONFIG, MODEL_CONFIG, WEIGHTS_ONNX
+from atrous.bundle.layout import CLASS_NAMES, INFERENCE_CONFIG, MODEL_CONFIG, WEIGHTS_INT8_ONNX, WEIGHTS_ONNX
 from atrous.bundle.manifest import Manifest, read_manifest, verify_files
 from atrous.core.class_map import MIN_MODEL_CLASSES, ClassMap
 from atrous.core.errors import InvalidBundleError, InvalidInputError
@@ -31,6 +31,11 @@ class Bundle:
     def weights_onnx(self) -> Path:
         """The network: input NCHW float32, output raw logits [N, K, h, w]."""
         return self.folder / WEIGHTS_ONNX
+
+    @property
+    def weights_int8_onnx(self) -> Path | None:
+        """The same network in 8 bits, with the same input and output; None if the manifest tells of none."""
+        return self.folder / WEIGHTS_INT8_ONNX if WEIGHTS_INT8_ONNX in self.manifest.sha256 else None
 
 
 def open_bundle(folder: Path) -> Bundle:

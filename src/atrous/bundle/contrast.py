@@ -1,4 +1,4 @@
-"""Contrast of a picture raised in one of three ways.
+"""Colour taken out of a picture, and its contrast raised in one of three ways.
 
 The stock Roboflow runtime calls scikit-image, whose numbers are followed here, and faster, without depending on it.
 Axes: H W pixels, C channels, L the 256 levels of a channel.
@@ -16,6 +16,8 @@ import numpy as np
 from atrous.bundle.adaptive_contrast import equalize_adaptively
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 LEVELS = 256
@@ -37,16 +39,21 @@ def raise_contrast(image_HWC: NDArray[np.uint8], contrast: Contrast) -> NDArray[
     """Give a picture of more contrast; the order of its channels does not matter."""
     if contrast is Contrast.ADAPTIVE:
         return equalize_adaptively(image_HWC)
-    make_curve = _stretch if contrast is Contrast.STRETCHING else _equalize
-    return np.asarray(cv2.LUT(image_HWC, make_curve(_count_levels(image_HWC))), np.uint8)
+    bands = (image_HWC[top : top + BAND_HEIGHT] for top in range(0, len(image_HWC), BAND_HEIGHT))
+    return np.asarray(cv2.LUT(image_HWC, find_curve(bands, contrast)), np.uint8)
 
 
-def _count_levels(image_HWC: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How many values of all channels have each level."""
+def make_grey(image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A BGR picture without colour, in three equal channels."""
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(image_HWC, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def find_curve(bands: Iterable[NDArray[np.uint8]], contrast: Contrast) -> NDArray[np.uint8]:
+    """Give what each level of a picture becomes, by its parts; not of adaptive contrast, which has no one curve."""
     counts_L = np.zeros(LEVELS, np.int64)
-    for top in range(0, len(image_HWC), BAND_HEIGHT):
-        counts_L += np.bincount(image_HWC[top : top + BAND_HEIGHT].ravel(), minlength=LEVELS)
-    return counts_L
+    for band_HWC in bands:
+        counts_L += np.bincount(band_HWC.ravel(), minlength=LEVELS)
+    return _stretch(counts_L) if contrast is Contrast.STRETCHING else _equalize(counts_L)
 
 
 def _stretch(counts_L: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from atrous.bundle.layout import MANIFEST, REQUIRED_FILES
-from atrous.core.errors import InvalidBundleError
+from atrous.bundle.layout import MANIFEST, OPTIONAL_FILES, REQUIRED_FILES
+from atrous.core.errors import InvalidBundleError, InvalidInputError
+from atrous.core.sizes import Size
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT_VERSION = 1
+# A fact of the recipe: {"height": ..., "width": ...}.
+PICTURE_SIZE = "picture_size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,9 @@ class Manifest:
         version_hash: content hash of that version.
         metrics: scores of the exported model and the rule they were computed by.
         parity: largest and mean difference between the torch and the ONNX logits on real pictures, and the share of
-            pixels with the same class.
+            cells with the same class.
         sha256: hash of each file, by name.
+        int8: what became of the network in 8 bits; empty where none was tried.
     """
 
     format_version: int
@@ -40,6 +44,20 @@ class Manifest:
     software: dict[str, str]
     created: str
     sha256: dict[str, str]
+    int8: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def picture_size(self) -> Size | None:
+        """The typical size of the pictures that the model was trained on; None if the recipe does not tell it.
+
+        Raises:
+            InvalidBundleError: if what it tells is no size.
+        """
+        told = self.recipe.get(PICTURE_SIZE)
+        try:
+            return None if told is None else Size(height=int(told["height"]), width=int(told["width"]))
+        except (ValueError, KeyError, TypeError, InvalidInputError) as error:
+            raise InvalidBundleError(f"{MANIFEST}: {PICTURE_SIZE} of the recipe is no size; export again") from error
 
 
 def hash_files(folder: Path) -> dict[str, str]:
@@ -48,7 +66,8 @@ def hash_files(folder: Path) -> dict[str, str]:
     Raises:
         InvalidBundleError: if a required file is missing.
     """
-    return {name: _hash_file(folder, name) for name in REQUIRED_FILES}
+    found = [name for name in OPTIONAL_FILES if (folder / name).is_file()]
+    return {name: _hash_file(folder, name) for name in (*REQUIRED_FILES, *found)}
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -68,9 +87,11 @@ def read_manifest(folder: Path) -> Manifest:
         version = content["format_version"]
         if version != FORMAT_VERSION:
             raise InvalidBundleError(f"{folder.name}/{MANIFEST}: format {version}; this release reads {FORMAT_VERSION}")
+        # Older bundles tell nothing of 8 bits.
+        content = {"int8": {}} | content
         manifest = Manifest(**{field.name: content[field.name] for field in fields(Manifest)})
-        # As a dict, so that anything else is damage.
-        return replace(manifest, sha256=dict(manifest.sha256))
+        # As dicts, so that anything else is damage.
+        return replace(manifest, sha256=dict(manifest.sha256), int8=dict(manifest.int8))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidBundleError(f"{folder.name}/{MANIFEST}: missing or damaged; export the model again") from error
 
@@ -84,6 +105,7 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
     for name in REQUIRED_FILES:
         if name not in manifest.sha256:
             raise InvalidBundleError(f"{folder.name}/{MANIFEST}: no hash of {name}; export the model again")
+    for name in (*REQUIRED_FILES, *(name for name in OPTIONAL_FILES if name in manifest.sha256)):
         if _hash_file(folder, name) != manifest.sha256[name]:
             raise InvalidBundleError(
                 f"{folder.name}/{name}: differs from its hash; restore it or export the model again"

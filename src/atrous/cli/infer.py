@@ -1,140 +1,158 @@
-"""`atrous infer`: masks and annotated pictures of files and folders, in process or from a server."""
+"""`atrous infer`: masks and annotated pictures of files, folders, videos and streams, in process or from a server."""
 
 from __future__ import annotations
 
-import glob
-import os
-from collections import Counter
+import signal
+import threading
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atrous.bundle.picture import decode_picture
-from atrous.cli.home import WorkspaceOption, open_ports
+from atrous.bundle.reduction import JpegScale
+from atrous.cli.engine_options import BackendOption, PrecisionOption, choose_engine
+from atrous.cli.home import WorkspaceOption
+from atrous.cli.infer_pictures import infer_pictures
+from atrous.cli.infer_videos import infer_video
+from atrous.cli.inputs import Inputs, find_inputs
+from atrous.cli.predictors import Predictor, RemotePredictor, predict_here
 from atrous.cli.remote import RemoteModel
-from atrous.cli.terminal import open_progress, say, say_error
+from atrous.cli.results import ALL_KINDS, Kind, PictureResults
+from atrous.cli.terminal import say, say_error
+from atrous.cli.tile_options import OverlapOption, TileOption, choose_tiling
+from atrous.cli.video_results import VideoWish, is_finished
+from atrous.cli.video_source import open_stream, open_video_file
 from atrous.core.errors import InvalidInputError
-from atrous.datasets.files.picture_files import keep_pictures
-from atrous.datasets.files.tree import open_folder
-from atrous.runtime.decode import apply_threshold
-from atrous.runtime.engine import Engine, load_engine
-from atrous.runtime.overlay import draw_overlay
-from atrous.runtime.png import encode_grey_png
-from atrous.workspace.models import find_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Generator
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from atrous.core.class_map import ClassMap
-
-# From a picture's bytes to its pixels, turned as the model saw them, its mask_HW after the threshold, and its classes.
-Predict: TypeAlias = "Callable[[bytes], tuple[NDArray[np.uint8], NDArray[np.uint8], ClassMap]]"
+    from atrous.runtime.tiling import Tiling
 
 FAILED = 2
+# At 1 the first frame would stay for ever.
+MOST_SMOOTH = 0.99
 
 
 def infer(
+    *,
     model: Annotated[str, typer.Argument(help="PROJECT/VERSION or WORKSPACE/MODEL.")],
-    pictures: Annotated[list[str], typer.Argument(metavar="PICTURE...", help="Files, folders or globs.")],
-    out: Annotated[Path, typer.Option(help="Folder for NAME_mask.png and NAME_overlay.jpg.")] = Path("predictions"),
+    pictures: Annotated[
+        list[str], typer.Argument(metavar="PICTURE...", help="Files, folders, globs, videos or addresses of streams.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for NAME_mask.png and NAME_overlay.jpg or .mp4.")] = Path(
+        "predictions"
+    ),
+    only: Annotated[Kind | None, typer.Option(help="Write only these.")] = None,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out what was finished by an earlier run.")
+    ] = False,
     threshold: Annotated[float, typer.Option(min=0.0, max=1.0, help="Pixels below are background.")] = 0.4,
+    frame_masks: Annotated[
+        bool, typer.Option("--frame-masks", help="Of videos: NAME/NUMBER_mask.png for each frame too.")
+    ] = False,
+    smooth: Annotated[
+        float, typer.Option(min=0.0, max=MOST_SMOOTH, help="Of videos: share of the frames before, against flicker.")
+    ] = 0.0,
+    every: Annotated[int, typer.Option(min=1, help="Of videos: see only every Nth frame.")] = 1,
+    max_frames: Annotated[int | None, typer.Option(min=1, help="Of videos: end after so many frames.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.01, max=500.0, help="Of videos: frames a second, if the source tells wrong.")
+    ] = None,
+    jpeg_scale: Annotated[
+        JpegScale,
+        typer.Option(help="auto: with --only masks, decode large JPEGs at a half, a quarter or an eighth."),
+    ] = JpegScale.FULL,
+    tile: TileOption = None,
+    tile_overlap: OverlapOption = None,
+    precision: PrecisionOption = None,
+    backend: BackendOption = None,
     api_url: Annotated[str | None, typer.Option(help="Ask this server instead of predicting here.")] = None,
     api_key: Annotated[str | None, typer.Option(envvar="ATROUS_API_KEY", help="Key for that server.")] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Write a class-id mask and an annotated picture for each picture; a bad one is named and the rest go on."""
-    paths = _find_pictures(pictures)
-    names = _name_outputs(paths)
-    predict = _ask_server(api_url, model, api_key, threshold) if api_url else _predict_here(model, threshold, workspace)
-    failed = 0
-    with open_progress() as progress:
-        for path in progress.track(paths, description="predicting"):
-            try:
-                _infer_one(path, out / names[path], predict)
-            except InvalidInputError as error:
-                say_error(f"{path}: {error}")
-                failed += 1
-    say(f"{len(paths) - failed} of {len(paths)} pictures written to {out}")
+    """Write a class-id mask and an annotated picture for each picture, or an annotated video for each video.
+
+    A bad picture or video is named and the rest go on.
+    """
+    inputs = find_inputs(pictures)
+    results = PictureResults(out, frozenset({only}) if only else ALL_KINDS)
+    wish = VideoWish(_choose_video_kinds(only, frame_masks=frame_masks), every, max_frames, fps)
+    if api_url and smooth:
+        raise InvalidInputError("--smooth: works on probabilities, which a server does not send; leave out --api-url")
+    _check_jpeg_scale(jpeg_scale, only, api_url)
+    tiling = choose_tiling(tile, tile_overlap)
+    _check_tiling(tiling, smooth, jpeg_scale)
+    if api_url and (precision or backend):
+        raise InvalidInputError("--precision, --backend: a server runs networks its own way; leave out --api-url")
+    options = choose_engine(precision, backend)
+    predictor = (
+        RemotePredictor(RemoteModel(api_url, model, api_key, threshold, tile=tile, tile_overlap=tile_overlap))
+        if api_url
+        else predict_here(model, workspace, threshold, smooth, jpeg_scale, tiling=tiling, options=options)
+    )
+    with _ending_on_sigterm():
+        failed = _infer_all(inputs, predictor, results, wish, skip_existing=skip_existing)
     if failed:
         raise typer.Exit(FAILED)
 
 
-def _infer_one(path: Path, stem: Path, predict: Predict) -> None:
-    import cv2
+def _check_jpeg_scale(jpeg_scale: JpegScale, only: Kind | None, api_url: str | None) -> None:
+    if jpeg_scale is JpegScale.AUTO and api_url:
+        raise InvalidInputError("--jpeg-scale: a server decodes at a scale of its own; leave out --api-url")
+    if jpeg_scale is JpegScale.AUTO and only is not Kind.MASKS:
+        raise InvalidInputError("--jpeg-scale auto: overlays are drawn on every pixel; give --only masks too")
 
+
+def _check_tiling(tiling: Tiling | None, smooth: float, jpeg_scale: JpegScale) -> None:
+    if tiling is not None and smooth:
+        raise InvalidInputError("--tile: frames are not smoothed tile by tile; leave out --smooth")
+    if tiling is not None and jpeg_scale is JpegScale.AUTO:
+        raise InvalidInputError("--tile: tiles are cut out of every pixel; leave out --jpeg-scale")
+
+
+def _infer_all(
+    inputs: Inputs, predictor: Predictor, results: PictureResults, wish: VideoWish, *, skip_existing: bool
+) -> int:
+    failed = 0
+    if inputs.pictures:
+        stems = {p: s for p, s in inputs.pictures.items() if not (skip_existing and results.are_there(s))}
+        failed += infer_pictures(stems, predictor, results, skipped=len(inputs.pictures) - len(stems))
+    for path, stem in inputs.videos.items():
+        failed += _infer_video_file(path, results.folder / stem, predictor, wish, skip_existing=skip_existing)
+    for address, stem in inputs.streams.items():
+        infer_video(open_stream(address), results.folder / stem, predictor, wish)
+    return failed
+
+
+def _infer_video_file(path: Path, stem: Path, predictor: Predictor, wish: VideoWish, *, skip_existing: bool) -> int:
+    if skip_existing and is_finished(stem, wish):
+        say(f"{path}: was there already")
+        return 0
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InvalidInputError(f"cannot be read ({error.strerror})") from error
-    image_HWC, mask_HW, class_map = predict(data)
-    overlay_HWC = draw_overlay(image_HWC, mask_HW, class_map)
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    stem.with_name(f"{stem.name}_mask.png").write_bytes(encode_grey_png(mask_HW))
-    stem.with_name(f"{stem.name}_overlay.jpg").write_bytes(cv2.imencode(".jpg", overlay_HWC)[1].tobytes())
+        infer_video(open_video_file(path), stem, predictor, wish)
+    except InvalidInputError as error:
+        say_error(str(error))
+        return 1
+    return 0
 
 
-def _predict_here(model_id: str, threshold: float, workspace: str | None) -> Predict:
-    ports, slug = open_ports(workspace)
-    model = find_model(ports, slug, model_id)
-    engine: Engine = load_engine(ports.bundles.locate(model.workspace, model.slug))
-
-    def predict(data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8], ClassMap]:
-        image_HWC = decode_picture(data, auto_orient=engine.bundle.preprocessing.auto_orient)
-        return image_HWC, apply_threshold(engine.predict(image_HWC), threshold).mask_HW, engine.bundle.class_map
-
-    return predict
+def _choose_video_kinds(only: Kind | None, *, frame_masks: bool) -> frozenset[Kind]:
+    if only is Kind.OVERLAYS and frame_masks:
+        raise InvalidInputError("--frame-masks: are masks, which --only overlays leaves out; choose one of the two")
+    masks = frozenset({Kind.MASKS}) if frame_masks else frozenset[Kind]()
+    return masks | {only or Kind.OVERLAYS}
 
 
-def _ask_server(api_url: str, model_id: str, api_key: str | None, threshold: float) -> Predict:
-    model = RemoteModel(api_url, model_id, api_key, threshold)
-
-    def predict(data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8], ClassMap]:
-        mask_HW, class_map = model.predict(data)
-        image_HWC = decode_picture(data)
-        if image_HWC.shape[:2] != mask_HW.shape:
-            # The answer does not tell whether the model turns pictures; its mask's shape does.
-            image_HWC = decode_picture(data, auto_orient=False)
-        if image_HWC.shape[:2] != mask_HW.shape:
-            raise InvalidInputError("the server's mask has another size than the picture")
-        return image_HWC, mask_HW, class_map
-
-    return predict
-
-
-def _find_pictures(patterns: Sequence[str]) -> list[Path]:
-    paths: dict[Path, Path] = {}
-    for pattern in patterns:
-        path = Path(pattern).expanduser()
-        if path.is_dir():
-            found = [path / name for name in keep_pictures(open_folder(path).files_below())]
-        elif path.is_file():
-            found = [path]
-        else:
-            # glob takes a whole pattern, drive and absolute paths included, which Path.glob does not.
-            found = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())  # noqa: PTH207
-        if not found:
-            raise InvalidInputError(f"{pattern}: no picture there; name files, folders or globs")
-        for file in found:
-            paths.setdefault(_absolute(file), file)
-    return list(paths.values())
-
-
-def _name_outputs(paths: Sequence[Path]) -> dict[Path, Path]:
-    """A place for each picture below the output folder: as below the pictures' common folder, never one for two."""
-    root = Path(os.path.commonpath([_absolute(path).parent for path in paths]))
-    files = {path: _absolute(path).relative_to(root) for path in paths}
-    counts = Counter(file.with_suffix("") for file in files.values())
-    stems = {
-        path: file.with_suffix("") if counts[file.with_suffix("")] == 1 else file.with_name(file.name.replace(".", "_"))
-        for path, file in files.items()
-    }
-    return stems if len(set(stems.values())) == len(stems) else files
-
-
-def _absolute(path: Path) -> Path:
-    # Without `..`, which would lead out of the output folder; links keep their own names.
-    return Path(os.path.abspath(path))  # noqa: PTH100
+@contextmanager
+def _ending_on_sigterm() -> Generator[None]:
+    """SIGTERM ends the block as Ctrl-C does: what was seen of a video is brought to its end on the disk."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

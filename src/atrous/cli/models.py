@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from atrous.cli.home import WorkspaceOption, find_home, open_ports
 from atrous.cli.platform_client import Platform
+from atrous.cli.precisions import describe_int8, show_int8
 from atrous.cli.remote_models import upload_remotely
 from atrous.cli.terminal import percent, say, show_table
 from atrous.core.errors import InvalidInputError
@@ -22,6 +24,13 @@ from atrous.workspace.versions import find_version
 app = typer.Typer(help="Models: trained weights, ready to serve.", no_args_is_help=True)
 
 
+class Int8(StrEnum):
+    """Whether a model gets a network in 8 bits."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
 @app.command("list")
 def list_(workspace: WorkspaceOption = None) -> None:
     """List published models; PROJECT/VERSION stands for that of the version's oldest training."""
@@ -32,11 +41,12 @@ def list_(workspace: WorkspaceOption = None) -> None:
             f"{model.workspace}/{model.slug}",
             percent(model.metrics.get("miou")),
             percent(model.metrics.get("served_miou")),
+            show_int8(model.metrics),
             f"{model.created:%Y-%m-%d %H:%M}",
         ]
         for model in ports.store.list_models(slug)
     ]
-    columns = ["version", "model", "mIoU valid, plain winner", "as served", "created"]
+    columns = ["version", "model", "mIoU valid, plain winner", "as served", "int8", "created"]
     show_table(f"Models of {slug}", columns, rows)
 
 
@@ -51,6 +61,7 @@ def upload(
     encoder: Annotated[
         str | None, typer.Option(help="Any encoder of segmentation-models-pytorch; not with --api-url.")
     ] = None,
+    int8: Annotated[Int8, typer.Option(help="off publishes no network in 8 bits; not with --api-url.")] = Int8.AUTO,
     api_url: Annotated[str | None, typer.Option(help="Upload to this server instead of the own home.")] = None,
     api_key: Annotated[str | None, typer.Option(envvar="ATROUS_API_KEY", help="Key for that server.")] = None,
     workspace: WorkspaceOption = None,
@@ -64,6 +75,8 @@ def upload(
         raise InvalidInputError(f"{file}: no such file; give a state dict of segmentation-models-pytorch")
     if api_url and encoder:
         raise InvalidInputError("--encoder is not for a server; name the --model-type, such as deeplabv3plus-r50")
+    if api_url and int8 is not Int8.AUTO:
+        raise InvalidInputError("--int8 is not for a server, which decides by the scores; leave it out")
     version_id = VersionId(project, version)
     if api_url:
         say(f"published {upload_remotely(Platform(api_url, api_key), version_id, file, model_type)}")
@@ -78,6 +91,7 @@ def upload(
         file,
         find_home() / "runs" / f"upload-{upload_id}",
         upload_id=upload_id,
+        int8=int8.value,
         architectures=(asked.architecture,) if asked else ARCHITECTURES,
         encoders=(named,) if named else tuple(ENCODERS.values()),
     )
@@ -86,3 +100,4 @@ def upload(
         f"published {model.workspace}/{model.slug}: mIoU {percent(model.metrics['miou'])} on valid by plain winner, "
         f"{percent(model.metrics['served_miou'])} as served"
     )
+    say(describe_int8(model.metrics))

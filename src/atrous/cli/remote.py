@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 
 import cv2
 import httpx
@@ -16,12 +17,20 @@ from atrous.core.errors import AtrousError, InvalidInputError, NotFoundError, Un
 TIMEOUT_S = 120
 ERRORS: dict[int, type[AtrousError]] = {401: UnauthorizedError, 403: UnauthorizedError, 404: NotFoundError}
 OK, BAD_REQUEST, SERVER_ERROR = 200, 400, 500
+# A busy server says when to come again; so often a picture comes, each time after no longer than this.
+BUSY = frozenset({429, 503})
+TRIES, LONGEST_WAIT_S = 8, 30
 
 
 class RemoteModel:
-    """Predicts by `POST /{project}/{version}`."""
+    """Predicts by `POST /{project}/{version}`; safe to use from several threads at once.
 
-    def __init__(self, api_url: str, model_id: str, api_key: str | None, threshold: float) -> None:
+    Further parameters of the query are those of our own servers; stock ones pass over them.
+    """
+
+    def __init__(
+        self, api_url: str, model_id: str, api_key: str | None, threshold: float, **further: str | float | None
+    ) -> None:
         self._url = f"{api_url.rstrip('/')}/{model_id}"
         try:
             httpx.URL(self._url)
@@ -30,7 +39,9 @@ class RemoteModel:
         if api_key and not api_key.isascii():
             raise InvalidInputError("the API key has letters that no key has; copy it again")
         # Of 1 and above, such a server takes the number for a percentage.
-        self._params = {"confidence": str(min(threshold, 0.9999))}
+        # A stock server passes over `masks` and sends the confidence as well.
+        self._params = {"confidence": str(min(threshold, 0.9999)), "masks": "label"}
+        self._params |= {name: str(value) for name, value in further.items() if value is not None}
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._client = httpx.Client(timeout=TIMEOUT_S, headers=headers | {"Content-Type": "text/plain"})
 
@@ -43,10 +54,7 @@ class RemoteModel:
             NotFoundError: if it has no such model.
             UnavailableError: if it cannot be reached, or answers with something else.
         """
-        try:
-            reply = self._client.post(self._url, params=self._params, content=base64.b64encode(data))
-        except httpx.HTTPError as error:
-            raise UnavailableError(f"{self._url}: no answer ({error}); check the address and that it runs") from error
+        reply = self._send(base64.b64encode(data))
         if reply.status_code != OK:
             raise describe_refusal(reply)
         try:
@@ -61,6 +69,22 @@ class RemoteModel:
         if mask_HW is None or mask_HW.ndim != 2:
             raise UnavailableError(f"{self._url}: the mask in the answer is no grey PNG; is this a segmentation model?")
         return mask_HW.astype(np.uint8), class_map
+
+    def _send(self, body: bytes) -> httpx.Response:
+        """The server's reply; a busy server is asked again when it says."""
+        for _ in range(TRIES - 1):
+            reply = self._post(body)
+            pause_s = reply.headers.get("retry-after", "")
+            if reply.status_code not in BUSY or not pause_s.isdecimal():
+                return reply
+            time.sleep(min(int(pause_s), LONGEST_WAIT_S))
+        return self._post(body)
+
+    def _post(self, body: bytes) -> httpx.Response:
+        try:
+            return self._client.post(self._url, params=self._params, content=body)
+        except httpx.HTTPError as error:
+            raise UnavailableError(f"{self._url}: no answer ({error}); check the address and that it runs") from error
 
 
 def describe_refusal(reply: httpx.Response) -> AtrousError:

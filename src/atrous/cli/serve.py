@@ -43,6 +43,16 @@ def serve(
     ] = None,
     certfile: Annotated[str | None, typer.Option(help="PEM certificate chain, for HTTPS.")] = None,
     keyfile: Annotated[str | None, typer.Option(help="PEM key of the certificate, unencrypted.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="auto, fp32 or int8: how networks are run \\[default: auto].")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="auto, onnx, openvino or onnx-cuda: what runs them \\[default: auto].")
+    ] = None,
+    jpeg_scale: Annotated[
+        str | None,
+        typer.Option(help="full, or auto: decode large JPEGs at a half, a quarter or an eighth \\[default: full]."),
+    ] = None,
     log_format: Annotated[str | None, typer.Option(help="people or json \\[default: people].")] = None,
     worker: Annotated[
         bool | None,
@@ -60,6 +70,9 @@ def serve(
         "workers": workers,
         "certfile": certfile,
         "keyfile": keyfile,
+        "jpeg_scale": jpeg_scale,
+        "precision": precision,
+        "backend": backend,
         "log_format": log_format,
         "worker": worker,
     }

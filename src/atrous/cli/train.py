@@ -11,6 +11,7 @@ import typer
 from rich.progress import TextColumn
 
 from atrous.cli.home import WorkspaceOption, find_home, open_ports
+from atrous.cli.precisions import describe_int8
 from atrous.cli.terminal import open_progress, percent, say
 from atrous.core.errors import InvalidInputError
 from atrous.core.ids import parse_version_id
@@ -48,6 +49,7 @@ def train(
     scale_min: Annotated[float | None, typer.Option(help="Smallest random zoom.")] = None,
     scale_max: Annotated[float | None, typer.Option(help="Largest random zoom.")] = None,
     colour_jitter: Annotated[float | None, typer.Option(help="Strength of colour changes, 0 to 1.")] = None,
+    int8: Annotated[str | None, typer.Option(help="auto or off: the network in 8 bits, too.")] = None,
     validate_every: Annotated[int | None, typer.Option(help="Epochs between validations.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides everything random.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
@@ -161,4 +163,5 @@ def _say_end(model: Model) -> None:
         f"mIoU {percent(model.metrics['miou'])} on valid by plain winner, "
         f"{percent(model.metrics['served_miou'])} as served"
     )
+    say(describe_int8(model.metrics))
     say(f"next: atrous evaluate {model.version_id}   atrous serve")

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from PIL import Image
 
-from atrous.bundle.picture import UNREADABLE
+from atrous.bundle.exif import INVERSE, UPRIGHT
+from atrous.bundle.picture import read_picture_orientation
+from atrous.core.errors import InvalidImageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-EXIF_ORIENTATION = 0x0112
-UPRIGHT = 1
-# All others undo themselves.
-INVERSE = {6: 8, 8: 6}
 
 Values = TypeVar("Values", np.uint8, np.uint16)
 
 
 def read_orientation(data: bytes) -> int:
-    """The orientation that a picture's file tells, 1 to 8; 1 if it tells none or nonsense."""
+    """The orientation by which a picture is turned when it is decoded, 1 to 8; 1 if its file tells none or nonsense."""
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            orientation = picture.getexif().get(EXIF_ORIENTATION, UPRIGHT)
-    except UNREADABLE:
+        return read_picture_orientation(data)
+    except InvalidImageError:
         return UPRIGHT
-    return orientation if orientation in range(1, 9) else UPRIGHT
 
 
 def turn_upright(values_HW: NDArray[Values], orientation: int) -> NDArray[Values]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """One of a model's networks, as it was scored when the model was published.
+
+    Attributes:
+        precision: `fp32` or `int8`.
+        mean_iou: on valid by plain winner; None if unknown.
+        size_bytes: of its file; None if unknown.
+    """
+
+    precision: str
+    mean_iou: float | None
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """What was evaluated.
 
@@ -30,16 +45,24 @@ class About:
         model: id of the model, as users write it.
         split: train, valid or test.
         date: when, with its time zone.
+        networks: of the model; the first is the one that was evaluated.
+        tile: `off`, or how large pictures were cut: `auto` or the side of a tile in pixels.
+        tile_overlap: share of a tile that its neighbour saw too; None if they were not cut.
+        int8_reason: why there is none in 8 bits, as a sentence; empty if there is one, or nothing is known.
     """
 
     version: str
     model: str
     split: str
     date: datetime
+    networks: tuple[Network, ...] = ()
+    int8_reason: str = ""
+    tile: str = "off"
+    tile_overlap: float | None = None
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """Plain values; the date in ISO 8601."""
-        return {"version": self.version, "model": self.model, "split": self.split, "date": self.date.isoformat()}
+        return asdict(self) | {"date": self.date.isoformat(), "networks": [asdict(one) for one in self.networks]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +126,7 @@ def render_html(evaluation: Evaluation, about: About, draw: Draw) -> str:
         rule=RULE,
         percent=_percent,
         number=_number,
+        megabytes=_megabytes,
         date_text=about.date.strftime("%Y-%m-%d %H:%M %Z").strip(),
         duration_text=_duration(evaluation.seconds),
         class_rows=_class_rows(evaluation, draw),
@@ -146,6 +170,10 @@ def _percent(share: float | None) -> str:
 
 def _number(share: float | None) -> str:
     return "n/a" if share is None else f"{100 * share:.1f}"
+
+
+def _megabytes(count: int | None) -> str:
+    return "n/a" if count is None else f"{count / 1e6:.1f} MB"
 
 
 def _duration(seconds: float) -> str:

@@ -17,7 +17,7 @@ from atrous.bundle.preprocessing import fit_image, normalise
 from atrous.export.onnx import export_onnx
 from atrous.export.parity import compare_networks
 from atrous.models.architectures import Shape, build_network
-from atrous.runtime.backends import BACKENDS
+from atrous.runtime.backends.onnx import open_onnx
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ def write_bundle(
     network.network.load_state_dict(weights)
     network.eval()
     export_onnx(network, preprocessing.size, folder / WEIGHTS_ONNX)
-    exported = BACKENDS["onnx"](folder / WEIGHTS_ONNX, 0)
+    exported = open_onnx(folder / WEIGHTS_ONNX, 0)
     inputs_CHW = [normalise(fit_image(image_HWC, preprocessing), preprocessing) for image_HWC in pictures_HWC]
     parity = compare_networks(network, exported, inputs_CHW)
     packed = io.BytesIO()

@@ -9,11 +9,14 @@ import warnings
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from atrous.bundle.layout import ONNX_OPSET
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torch import Tensor
 
     from atrous.core.sizes import Size
     from atrous.models.architectures import SegmentationNetwork
@@ -23,15 +26,24 @@ EXAMPLE_BATCH = 2
 MAX_BATCH = 1024
 
 
+class _Scores(nn.Module):
+    def __init__(self, network: SegmentationNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network.score(images)
+
+
 def export_onnx(network: SegmentationNetwork, size: Size, path: Path) -> None:
-    """Write a network in evaluation mode: input [batch, 3, H, W] of this size, output raw logits [batch, K, H, W]."""
+    """Write a network in evaluation mode: input [batch, 3, H, W] of this size, output as `score` gives it."""
     example_BCHW = torch.zeros(EXAMPLE_BATCH, 3, size.height, size.width)
     batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
-            network.cpu().eval(),
+            _Scores(network).cpu().eval(),
             (example_BCHW,),
             input_names=["images"],
             output_names=["logits"],

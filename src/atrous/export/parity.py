@@ -31,7 +31,7 @@ class Parity:
         pictures: number of pictures compared.
         max_logit_difference: largest absolute difference.
         mean_logit_difference: mean absolute difference.
-        same_class_share: share of pixels with the same winner, 0 to 1.
+        same_class_share: share of the logits' cells with the same winner, 0 to 1.
     """
 
     pictures: int
@@ -55,12 +55,12 @@ def compare_networks(
     """
     largest, means, same = 0.0, list[float](), list[float]()
     for input_CHW in inputs_CHW:
-        ours_KHW = network(torch.from_numpy(input_CHW[None]))[0].numpy()
-        theirs_KHW = exported(input_CHW[None])[0]
-        difference_KHW = np.abs(ours_KHW - theirs_KHW)
-        largest = float(np.maximum(largest, difference_KHW.max()))  # keeps a NaN, which Python's max may drop
-        means.append(float(difference_KHW.mean()))
-        same.append(float((ours_KHW.argmax(0) == theirs_KHW.argmax(0)).mean()))
+        ours_Khw = network.score(torch.from_numpy(input_CHW[None]))[0].numpy()
+        theirs_Khw = exported(input_CHW[None])[0]
+        difference_Khw = np.abs(ours_Khw - theirs_Khw)
+        largest = float(np.maximum(largest, difference_Khw.max()))  # keeps a NaN, which Python's max may drop
+        means.append(float(difference_Khw.mean()))
+        same.append(float((ours_Khw.argmax(0) == theirs_Khw.argmax(0)).mean()))
     parity = Parity(len(inputs_CHW), largest, float(np.mean(means)), float(np.mean(same)))
     # A NaN compares as False, so it fails here too.
     if not (parity.max_logit_difference <= MAX_LOGIT_DIFFERENCE and parity.same_class_share >= MIN_SAME_CLASS_SHARE):

@@ -1,6 +1,6 @@
 """DeepLabv3 and DeepLabv3+ over the encoders of segmentation-models-pytorch.
 
-Axes: B batch, K classes, H W pixels.
+Axes: B batch, K classes, H W pixels, h w cells of the decoder's grid.
 Source: Chen et al. 2017, arXiv:1706.05587; Chen et al. 2018, arXiv:1802.02611.
 """
 
@@ -28,22 +28,51 @@ ARCHITECTURES: dict[str, Callable[..., Any]] = {
 
 
 class SegmentationNetwork(nn.Module):
-    """A network that takes any input size: it pads to its stride and cuts the padding from the logits."""
+    """A network that takes any input size: it pads to its stride and cuts the padding from the logits.
+
+    The last bilinear layer of segmentation-models-pytorch is taken out, which has no weights; `forward` does its work
+    with half-pixel centres, as whoever resizes the scores to a picture's size does (decision 0004).
+    """
 
     def __init__(self, network: Any) -> None:
         super().__init__()
         self.network = network
         self.stride_px = int(network.encoder.output_stride)
+        self.cell_px = _take_out_upsampling(network)
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Give raw logits [B, K, H, W] of a normalised RGB batch, at the batch's own size."""
         height, width = image_BCHW.shape[-2:]
+        logits_BKHW = functional.interpolate(
+            self._score_cells(image_BCHW), scale_factor=float(self.cell_px), mode="bilinear", align_corners=False
+        )
+        return logits_BKHW[..., :height, :width]
+
+    def score(self, image_BCHW: Tensor) -> Tensor:
+        """Give raw logits [B, K, h, w] on the smallest grid that covers the batch exactly.
+
+        That is the decoder's, whose cells are `cell_px` wide, where this divides both sides; else the batch's own.
+        """
+        height, width = image_BCHW.shape[-2:]
+        if height % self.cell_px or width % self.cell_px:
+            return self(image_BCHW)
+        return self._score_cells(image_BCHW)
+
+    def _score_cells(self, image_BCHW: Tensor) -> Tensor:
+        """Scores of the cells that the picture touches, those of padding left out."""
+        height, width = image_BCHW.shape[-2:]
         below, right = -height % self.stride_px, -width % self.stride_px
-        if not below and not right:
-            return self.network(image_BCHW)
         # Zero is the mean colour after normalisation.
-        padded_BCHW = functional.pad(image_BCHW, (0, right, 0, below))
-        return self.network(padded_BCHW)[..., :height, :width]
+        padded_BCHW = functional.pad(image_BCHW, (0, right, 0, below)) if below or right else image_BCHW
+        scores_BKhw = self.network(padded_BCHW)
+        return scores_BKhw[..., : -(-height // self.cell_px), : -(-width // self.cell_px)]
+
+
+def _take_out_upsampling(network: Any) -> int:
+    """Leave the head's scores as small as the decoder's; give how many times that is smaller than the input."""
+    convolution, upsampling, activation = network.segmentation_head
+    network.segmentation_head = nn.Sequential(convolution, nn.Identity(), activation)
+    return int(getattr(upsampling, "scale_factor", 1))
 
 
 @dataclass(frozen=True, slots=True)

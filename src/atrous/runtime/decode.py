@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from atrous.bundle.preprocessing import Placement
     from atrous.bundle.regions import Region
     from atrous.core.sizes import Size
+    from atrous.runtime.mosaic import Mosaic
 
 # How far confidence may be off for the classes that are left out: less than a level of 1/255 in an answer, and about
 # what float32 sums of a softmax differ by where it is measured.
@@ -77,10 +78,23 @@ def decode_answer(
         crew: threads that help.
     """
     answer = _blank_answer(placement.picture)
-    # A threshold that near to certainty is about digits that an answer does not show.
-    error = ANSWER_ERROR if threshold <= 1 - ANSWER_ERROR else PREDICTION_ERROR
-    decoder = Decoder(_cut_padding(logits_Khw, placement), placement.window, threshold, error)
+    decoder = Decoder(_cut_padding(logits_Khw, placement), placement.window, threshold, _answer_error(threshold))
     decoder.fill(answer.mask_HW, answer.levels_HW, crew)
+    return answer
+
+
+def decode_mosaic(mosaic: Mosaic, crew: Crew = ALONE) -> Prediction:
+    """As `decode_logits`, of a picture that is seen tile by tile."""
+    prediction = _blank_prediction(mosaic.picture)
+    arrays = prediction.mask_HW, prediction.confidence_HW
+    mosaic.fill(*arrays, threshold=NO_THRESHOLD, error=PREDICTION_ERROR, crew=crew)
+    return prediction
+
+
+def decode_mosaic_answer(mosaic: Mosaic, threshold: float, crew: Crew = ALONE) -> Answer:
+    """As `decode_answer`, of a picture that is seen tile by tile."""
+    answer = _blank_answer(mosaic.picture)
+    mosaic.fill(answer.mask_HW, answer.levels_HW, threshold=threshold, error=_answer_error(threshold), crew=crew)
     return answer
 
 
@@ -109,6 +123,11 @@ def apply_threshold(prediction: Prediction, threshold: float) -> Prediction:
         np.where(below_HW, np.uint8(BACKGROUND_ID), prediction.mask_HW),
         np.where(below_HW, np.float32(0), prediction.confidence_HW),
     )
+
+
+def _answer_error(threshold: float) -> float:
+    # A threshold that near to certainty is about digits that an answer does not show.
+    return ANSWER_ERROR if threshold <= 1 - ANSWER_ERROR else PREDICTION_ERROR
 
 
 def _blank_prediction(picture: Size) -> Prediction:

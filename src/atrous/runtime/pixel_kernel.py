@@ -17,7 +17,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from atrous.runtime.compiling import compiled
 
 BLOCK_HEIGHT, BLOCK_WIDTH = 16, 128
 # Lines of the grid that a block can touch.
@@ -33,7 +34,7 @@ SMALLEST_POWER = np.float32(-126)
 EXPONENT_BIAS, EXPONENT_SHIFT = 127, 23
 
 # Sums may be reordered and multiplications fused; NaN and infinity keep their meaning. No interpreter lock.
-fast: Any = njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
+fast: Any = compiled(nogil=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
 
 
 def margin_of(error: float, classes: int) -> np.float32:

@@ -32,18 +32,24 @@ class Decoder:
         window: of the picture.
         threshold: pixels of less confidence become background of confidence 0.
         error: how far confidence may be off, for the sake of speed.
+        axes: where the window's rows and columns lie on a grid that covers more; each cell has a pixel or more.
     """
 
-    def __init__(self, grid_Khw: NDArray[np.float32], window: Region, threshold: float, error: float) -> None:
-        height, width = grid_Khw.shape[1:]
-        # A side that shrinks is brought to its length first, which leaves no more to resize there.
-        if window.size.height < height:
-            grid_Khw = np.matmul(_triangle_weights(height, window.size.height), grid_Khw)
-        if window.size.width < width:
-            grid_Khw = np.matmul(grid_Khw, _triangle_weights(width, window.size.width).T)
+    def __init__(
+        self,
+        grid_Khw: NDArray[np.float32],
+        window: Region,
+        threshold: float,
+        error: float,
+        axes: tuple[Axis, Axis] | None = None,
+    ) -> None:
+        if axes is None:
+            # A side that shrinks is brought to its length first, which leaves no more to resize there.
+            height, width = grid_Khw.shape[1:]
+            grid_Khw = resize_grid(grid_Khw, min(height, window.size.height), min(width, window.size.width))
+            axes = _locate(grid_Khw.shape[1], window.size.height), _locate(grid_Khw.shape[2], window.size.width)
         self._grid_Khw = np.ascontiguousarray(grid_Khw, np.float32)
-        self._rows = _locate(self._grid_Khw.shape[1], window.size.height)
-        self._columns = _locate(self._grid_Khw.shape[2], window.size.width)
+        self._rows, self._columns = axes
         self._window = window
         self._threshold = np.float32(threshold)
         self._error = error
@@ -85,6 +91,15 @@ class Decoder:
         )
 
 
+def resize_grid(grid_Khw: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Bring logits to another grid of the same window, bilinearly, antialiased where a side shrinks."""
+    if height != grid_Khw.shape[1]:
+        grid_Khw = np.matmul(_triangle_weights(grid_Khw.shape[1], height), grid_Khw)
+    if width != grid_Khw.shape[2]:
+        grid_Khw = np.matmul(grid_Khw, _triangle_weights(grid_Khw.shape[2], width).T)
+    return grid_Khw
+
+
 NO_CONFIDENCE = np.empty((0, 0), np.float32)
 NO_LEVELS = np.empty((0, 0), np.uint8)
 
@@ -97,9 +112,9 @@ def _locate(logits: int, pixels: int) -> Axis:
 
 
 def _triangle_weights(source: int, target: int) -> NDArray[np.float32]:
-    """Weights [target, source] of an antialiased resize to fewer; each row sums to 1."""
+    """Weights [target, source] of a bilinear resize, antialiased where it is to fewer; each row sums to 1."""
     scale = source / target
-    centres_T1 = (np.arange(target)[:, None] + 0.5) * scale
-    distance_TS = np.abs(np.arange(source)[None, :] + 0.5 - centres_T1) / scale
+    centres_T1 = np.clip((np.arange(target)[:, None] + 0.5) * scale, 0.5, source - 0.5)
+    distance_TS = np.abs(np.arange(source)[None, :] + 0.5 - centres_T1) / max(scale, 1)
     weights_TS = np.clip(1 - distance_TS, 0, None)
     return (weights_TS / weights_TS.sum(axis=1, keepdims=True)).astype(np.float32)

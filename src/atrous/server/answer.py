@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import base64
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
-import numpy as np
 import orjson
 
 from atrous.bundle.layout import WEIGHTS_ONNX
 from atrous.bundle.preprocessing import skip_steps
+from atrous.bundle.reduction import JpegScale
 from atrous.core.errors import BrokenModelError, InvalidBundleError
 from atrous.runtime.overlay import draw_overlay
-from atrous.runtime.png import encode_grey_png
 from atrous.runtime.stages import Stage, Stages
-from atrous.server.images import decode_image
+from atrous.server.forms import AS_STOCK, Form, describe_masks, quote_base64
+from atrous.server.images import count_pixels, decode_image
+from atrous.server.turns import check_wanted, hold_pixels
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from atrous.bundle.preprocessing import Step
-    from atrous.runtime.crew import Crew
     from atrous.runtime.decode import Answer
+    from atrous.runtime.tiling import Tiling
     from atrous.server.pool import LoadedModel
     from atrous.server.service import OpenModel
 
@@ -58,6 +59,9 @@ class Wish:
         skipped: steps of the model's preprocessing to leave out.
         inference_id: to be echoed; None makes one.
         drawing: how the overlay in the reply is drawn; None for a reply without one.
+        form: how the masks are told.
+        jpeg_scale: at which scale JPEGs are decoded; in full where there is an overlay, or tiles.
+        tiling: how a large picture is seen; None for the way that the model's bundle says.
     """
 
     threshold: float
@@ -65,6 +69,9 @@ class Wish:
     skipped: frozenset[Step] = frozenset()
     inference_id: str | None = None
     drawing: Drawing | None = None
+    form: Form = AS_STOCK
+    jpeg_scale: JpegScale = JpegScale.FULL
+    tiling: Tiling | None = None
 
 
 def answer_picture(loaded: LoadedModel, data: bytes, wish: Wish, stages: Stages | None = None) -> dict[str, Any]:
@@ -75,23 +82,18 @@ def answer_picture(loaded: LoadedModel, data: bytes, wish: Wish, stages: Stages 
 
     Raises:
         InvalidImageError: if the bytes are no picture.
-        TooLargeError: if the picture has too many pixels.
+        TooLargeError: if the picture has too many pixels or tiles.
         BrokenModelError: if the model answers something else than its class names.
     """
     started = time.perf_counter()
     stages = stages or Stages()
     image_HWC, answer = predict_answer(loaded, data, wish, stages)
-    height, width = image_HWC.shape[:2]
+    height, width = answer.mask_HW.shape
     with stages.time(Stage.PNG):
-        predictions = {
-            "segmentation_mask": _grey_png_text(answer.mask_HW, loaded.engine.crew),
-            "class_map": loaded.engine.bundle.class_map.as_json(),
-            "confidence_mask": _grey_png_text(answer.levels_HW, loaded.engine.crew),
-            "present_class_ids": present_class_ids(answer.mask_HW),
-        }
+        predictions = describe_masks(answer, wish.form, loaded.engine.bundle.class_map, loaded.engine.crew)
     drawn: dict[str, Any] = {}
     if wish.drawing is not None:
-        drawn["visualization"] = _as_text(_draw(loaded, image_HWC, answer.mask_HW, wish.drawing))
+        drawn["visualization"] = quote_base64(_draw(loaded, image_HWC, answer.mask_HW, wish.drawing))
     return {
         "inference_id": wish.inference_id or str(uuid.uuid4()),
         "time": time.perf_counter() - started,
@@ -110,44 +112,49 @@ def lift_mask(reply: dict[str, Any]) -> dict[str, Any]:
     return copied | reply
 
 
-def draw_picture(loaded: LoadedModel, data: bytes, wish: Wish) -> bytes:
+def draw_picture(loaded: LoadedModel, data: bytes, wish: Wish, stages: Stages | None = None) -> bytes:
     """Predict one picture and give it as JPEG with its label mask drawn over it.
 
     Raises:
         InvalidImageError: if the bytes are no picture.
-        TooLargeError: if the picture has too many pixels.
+        TooLargeError: if the picture has too many pixels or tiles.
         BrokenModelError: if the model answers something else than its class names.
     """
-    image_HWC, answer = predict_answer(loaded, data, wish)
-    return _draw(loaded, image_HWC, answer.mask_HW, wish.drawing or Drawing())
+    drawing = wish.drawing or Drawing()
+    image_HWC, answer = predict_answer(loaded, data, replace(wish, drawing=drawing), stages)
+    return _draw(loaded, image_HWC, answer.mask_HW, drawing)
 
 
 def predict_answer(
     loaded: LoadedModel, data: bytes, wish: Wish, stages: Stages | None = None
 ) -> tuple[NDArray[np.uint8], Answer]:
-    """Give a picture as BGR image_HWC and its answer under the wished threshold.
+    """Give a picture as BGR image_HWC, perhaps at a fraction of its size, and its answer under the wished threshold.
 
     Raises:
         InvalidImageError: if the bytes are no picture.
-        TooLargeError: if the picture has too many pixels.
+        TooLargeError: if the picture has too many pixels or tiles.
         BrokenModelError: if the model answers something else than its class names.
     """
     stages = stages or Stages()
     engine, model = loaded.engine, loaded.model
-    auto_orient = skip_steps(engine.bundle.preprocessing, wish.skipped).auto_orient
+    preprocessing = skip_steps(engine.bundle.preprocessing, wish.skipped)
+    scale = JpegScale.FULL if wish.drawing or wish.tiling else wish.jpeg_scale
+    hold_pixels(count_pixels(data, max_pixels=wish.max_pixels))
     with stages.time(Stage.PICTURE):
-        image_HWC = decode_image(data, auto_orient=auto_orient, max_pixels=wish.max_pixels)
+        picture = decode_image(data, preprocessing, max_pixels=wish.max_pixels, scale=scale)
+    image_HWC = picture.image_HWC
     try:
-        return image_HWC, engine.answer(image_HWC, wish.threshold, wish.skipped, stages)
+        return image_HWC, engine.answer(
+            image_HWC,
+            wish.threshold,
+            wish.skipped,
+            stages,
+            tiling=wish.tiling,
+            before_tile=check_wanted,
+            picture=picture.size,
+        )
     except InvalidBundleError as error:
         raise BrokenModelError(f"model {model.workspace}/{model.slug} cannot be used: {error}") from error
-
-
-def present_class_ids(mask_HW: NDArray[np.uint8]) -> list[int]:
-    """The ids in a label mask, in order."""
-    # A histogram is linear; np.unique sorts every pixel.
-    counts = cv2.calcHist([mask_HW], [0], None, [256], [0, 256])
-    return np.flatnonzero(counts).tolist()
 
 
 def encode_json(content: Any) -> bytes:
@@ -186,12 +193,3 @@ def _resolved_model(loaded: LoadedModel) -> dict[str, str]:
         "backend": loaded.engine.backend,
         "quantization": loaded.engine.quantization,
     }
-
-
-def _grey_png_text(pixels_HW: NDArray[np.uint8], crew: Crew) -> orjson.Fragment:
-    return _as_text(encode_grey_png(pixels_HW, crew))
-
-
-def _as_text(data: bytes) -> orjson.Fragment:
-    """Base64 in quotes: it goes into the body as it is, since none of its letters needs an escape."""
-    return orjson.Fragment(b'"%b"' % base64.b64encode(data))

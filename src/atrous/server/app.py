@@ -42,6 +42,9 @@ EXPOSED_HEADERS = (
     "x-model-cold-start-count",
     "x-model-load-time",
     "x-model-load-details",
+    "x-inference-id",
+    "x-class-map",
+    "server-timing",
     "execution_id",
     "retry-after",
 )
@@ -97,7 +100,12 @@ def _list_middleware(service: Service) -> list[Middleware]:
         Middleware(TidyPaths),
         *([cors] if settings.cors_origins else []),
         Middleware(Exchange, service=service),
-        Middleware(Deadline, request_timeout_s=settings.request_timeout_s, body_timeout_s=settings.body_timeout_s),
+        Middleware(
+            Deadline,
+            request_timeout_s=settings.request_timeout_s,
+            body_timeout_s=settings.body_timeout_s,
+            tell_retry_after=lambda: service.slots.retry_after_s,
+        ),
         Middleware(
             BodyLimit,
             max_bytes=settings.max_body_bytes,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from atrous.server.errors import RETRY_AFTER_S, describe_error, error_response
+from atrous.server.errors import describe_error, error_response
+from atrous.server.notes import current_notes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CLOSE = {"Connection": "close"}
@@ -24,12 +28,21 @@ class Deadline:
 
     Waiting for a slot, for a model to load and for the caller to read the reply all count. A transfer may take as long
     as it likes while it gets ahead.
+
+    Args:
+        app: what serves.
+        request_timeout_s: from the head of a request to the end of its reply.
+        body_timeout_s: between two parts of a body.
+        tell_retry_after: gives the whole seconds after which a request that was too late may be sent again.
     """
 
-    def __init__(self, app: ASGIApp, request_timeout_s: float, body_timeout_s: float) -> None:
+    def __init__(
+        self, app: ASGIApp, request_timeout_s: float, body_timeout_s: float, tell_retry_after: Callable[[], int]
+    ) -> None:
         self._app = app
         self._request_timeout_s = request_timeout_s
         self._body_timeout_s = body_timeout_s
+        self._tell_retry_after = tell_retry_after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request.
@@ -47,6 +60,7 @@ class Deadline:
         def note_progress() -> None:
             if is_transfer and not limit.expired():
                 limit.reschedule(asyncio.get_running_loop().time() + self._request_timeout_s)
+                _note_limit(self._request_timeout_s)
 
         async def receive_noting() -> Message:
             message = await receive()
@@ -65,6 +79,7 @@ class Deadline:
             await send(message)
 
         limit = asyncio.timeout(self._request_timeout_s)
+        _note_limit(self._request_timeout_s)
         try:
             async with limit:
                 await caller.serve(self._app, scope, send_noting)
@@ -80,9 +95,15 @@ class Deadline:
             f"the request took longer than {self._request_timeout_s:g} s; send fewer or smaller pictures, send it "
             "again later, or raise request_timeout_s of the server"
         )
-        headers = {"Retry-After": RETRY_AFTER_S, **CLOSE}
+        headers = {"Retry-After": str(self._tell_retry_after()), **CLOSE}
         content = describe_error(HTTPStatus.SERVICE_UNAVAILABLE, message)
         await error_response(HTTPStatus.SERVICE_UNAVAILABLE, content, headers)(scope, receive, send)
+
+
+def _note_limit(after_s: float) -> None:
+    notes = current_notes()
+    if notes is not None:
+        notes.answer_by_s = time.monotonic() + after_s
 
 
 class _Caller:

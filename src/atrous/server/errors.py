@@ -68,13 +68,13 @@ def _find_answer(error: Exception) -> Callable[[Request, Exception], Awaitable[R
     return _answer_http_exception if isinstance(error, HTTPException) else _answer_validation_error
 
 
-async def _answer_atrous_error(_: Request, raised: Exception) -> Response:
+async def _answer_atrous_error(request: Request, raised: Exception) -> Response:
     error = cast("AtrousError", raised)
     headers: dict[str, str] = {}
     if isinstance(error, TooManyRequestsError):
         headers["Retry-After"] = str(error.retry_after_s)
     elif error.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = RETRY_AFTER_S
+        headers["Retry-After"] = str(request.app.state.service.slots.retry_after_s)
     elif error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     elif error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:

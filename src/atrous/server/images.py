@@ -6,12 +6,13 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
-from atrous.bundle.picture import decode_picture
+from atrous.bundle.picture import read_picture_size
+from atrous.bundle.reduction import JpegScale, decode_for
 from atrous.core.errors import InvalidImageError, TooLargeError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from atrous.bundle.picture import Picture
+    from atrous.bundle.preprocessing import Preprocessing
 
 DATA_URI = re.compile(rb"\s*data:image/[^;,\s]{1,40};base64,")
 WHITESPACE = b" \t\r\n"
@@ -90,15 +91,26 @@ def read_base64(text: bytes) -> bytes:
         raise bad_image("Malformed base64 input image.") from error
 
 
-def decode_image(data: bytes, *, auto_orient: bool, max_pixels: int) -> NDArray[np.uint8]:
-    """Decode to image_HWC, BGR.
+def count_pixels(data: bytes, *, max_pixels: int) -> int:
+    """How many pixels `decode_image` would make of these bytes, by their header; 0 if it refuses them."""
+    try:
+        pixels = read_picture_size(data).pixels
+    except InvalidImageError:
+        return 0
+    return pixels if pixels <= max_pixels else 0
+
+
+def decode_image(
+    data: bytes, preprocessing: Preprocessing, *, max_pixels: int, scale: JpegScale = JpegScale.FULL
+) -> Picture:
+    """Decode a picture for a network: turned if its preprocessing turns pictures, at the scale that is asked for.
 
     Raises:
-        InvalidImageError: if the bytes are no picture.
+        InvalidImageError: if the bytes are no picture or are damaged.
         TooLargeError: if the picture has more than `max_pixels`.
     """
     try:
-        return decode_picture(data, auto_orient=auto_orient, max_pixels=max_pixels)
+        return decode_for(data, preprocessing, scale, max_pixels=max_pixels)
     except TooLargeError as error:
         raise TooLargeError(f"{error}; send a smaller picture, or raise max_pixels of the server") from error
     except InvalidImageError as error:

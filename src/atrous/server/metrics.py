@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from atrous.runtime.stages import Stage
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from prometheus_client.core import Metric
 
+    from atrous.runtime.stages import Stages
     from atrous.workspace.records import Model
 
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+STAGE_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 LOAD_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 UNKNOWN_ROUTE = "none"
 ERROR_STATUS = 400
@@ -60,6 +64,14 @@ class Metrics:
         self._load_time = Histogram(
             "atrous_model_load_seconds", "Time to load a model.", buckets=LOAD_BUCKETS_S, registry=self._registry
         )
+        stage_time = Histogram(
+            "atrous_stage_seconds",
+            "Time of each part of an answer to a picture.",
+            ["stage"],
+            buckets=STAGE_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._stage_times = {stage: stage_time.labels(stage) for stage in Stage}
         self.evictions = Counter("atrous_model_evictions", "Models that made room for others.", registry=self._registry)
         self._lock = Lock()
         self._tallies: dict[tuple[str, str], _Tally] = {}
@@ -81,6 +93,11 @@ class Metrics:
         """Count an attempt to load a model."""
         self._loads.labels("ok" if is_good else "failed").inc()
         self._load_time.observe(elapsed_s)
+
+    def observe_stages(self, stages: Stages) -> None:
+        """Take note of where the time of an answer to one picture went."""
+        for stage, taken_s in stages.seconds.items():
+            self._stage_times[stage].observe(taken_s)
 
     def count_inference(self, model: Model, elapsed_s: float, *, is_good: bool) -> None:
         """Count a request that put a model to work, or failed to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ class Notes:
         route: the path of the route that serves, with its placeholders.
         model: the one that was asked for.
         has_predicted: whether the model was put to work.
+        answer_by_s: when the request's time is up, as `time.monotonic` counts.
     """
 
     request_id: str
@@ -32,6 +34,7 @@ class Notes:
     route: str | None = None
     model: Model | None = None
     has_predicted: bool = False
+    answer_by_s: float = math.inf
 
 
 _current: ContextVar[Notes | None] = ContextVar("atrous_request", default=None)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -51,13 +51,61 @@ class PictureSize(BaseModel):
     height: int
 
 
-class Predictions(BaseModel):
-    """Masks are base64 of 8-bit grey PNGs of the picture's size: class ids, and confidence times 255."""
+class Rle(BaseModel):
+    """Run lengths as COCO's compressed text, for a mask of `size`: height and width."""
 
-    segmentation_mask: str
+    size: Annotated[list[int], Field(min_length=2, max_length=2)]
+    counts: str
+
+
+class MaskPart(BaseModel):
+    """What is told of a class and of a region alike.
+
+    `area` is in pixels, `share` that of the picture, `confidence` the mean, `bbox` left, top, width and height.
+    """
+
+    class_name: str = Field(alias="class")
+    class_id: int
+    confidence: float
+    area: int
+    share: float
+    bbox: Annotated[list[int], Field(min_length=4, max_length=4)]
+
+
+class MaskClass(MaskPart):
+    """All pixels of one class."""
+
+    rle: Rle
+
+
+Corners = list[Annotated[list[int], Field(min_length=2, max_length=2)]]
+
+
+class MaskRegion(MaskPart):
+    """Connected pixels of one class: x and y of the corners of its outline, and of those of its holes.
+
+    Pixel (x, y) lies between the corners (x, y) and (x + 1, y + 1).
+    """
+
+    exterior: Corners
+    holes: list[Corners]
+
+
+class Predictions(BaseModel):
+    """Masks are base64 of 8-bit grey PNGs of the picture's size: class ids, and confidence times 255.
+
+    Both are there unless `masks` asks for something else: `label` leaves out `confidence_mask`, `none` both. Instead of
+    both, `rle` gives `classes`, without background, and `polygons` gives `regions`, the largest first; `truncated` says
+    that there are more of them than may be told.
+    """
+
+    segmentation_mask: str | None = None
     class_map: dict[str, str]
-    confidence_mask: str
+    confidence_mask: str | None = None
     present_class_ids: list[int]
+    classes: list[MaskClass] | None = None
+    regions: list[MaskRegion] | None = None
+    truncated: bool | None = None
 
 
 class Answer(BaseModel):

@@ -11,9 +11,12 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from atrous.core.errors import BrokenModelError, InvalidBundleError, NotFoundError
-from atrous.runtime.engine import Engine, load_engine
+from atrous.runtime.loading import load_engine
 
 if TYPE_CHECKING:
+    from atrous.runtime.crew import Crew
+    from atrous.runtime.engine import Engine
+    from atrous.runtime.loading import EngineOptions
     from atrous.server.metrics import Metrics
     from atrous.workspace.ports import Bundles
     from atrous.workspace.records import Model
@@ -41,11 +44,15 @@ class ModelPool:
     A model that no id stands for any more is dropped. Requests that hold a dropped model finish with it.
     """
 
-    def __init__(self, bundles: Bundles, metrics: Metrics, *, max_models: int, threads: int) -> None:
+    def __init__(
+        self, bundles: Bundles, metrics: Metrics, *, max_models: int, max_bytes: int, options: EngineOptions, crew: Crew
+    ) -> None:
         self._bundles = bundles
         self._metrics = metrics
         self._max_models = max_models
-        self._threads = threads
+        self._max_bytes = max_bytes
+        self._options = options
+        self._crew = crew
         self._lock = RLock()
         # In order of last use; a load in progress is in here too, which is what makes others wait for it.
         self._loads: OrderedDict[ModelKey, Future[LoadedModel]] = OrderedDict()
@@ -81,6 +88,11 @@ class ModelPool:
         """How many models are in memory or being loaded."""
         return len(self._loads)
 
+    def count_bytes(self) -> int:
+        """What the models in memory are estimated to take."""
+        with self._lock:
+            return sum(_bytes_of(load) for load in self._loads.values())
+
     def list_loaded(self, workspace: str) -> list[tuple[str, LoadedModel]]:
         """The ids that were asked for in a workspace and the models behind them, in the order they came."""
         with self._lock:
@@ -105,7 +117,7 @@ class ModelPool:
         started = time.perf_counter()
         is_good = False
         try:
-            engine = load_engine(self._bundles.locate(model.workspace, model.slug), threads=self._threads)
+            engine = load_engine(self._bundles.locate(model.workspace, model.slug), self._options, self._crew)
         except (InvalidBundleError, NotFoundError) as error:
             raise BrokenModelError(f"model {model.workspace}/{model.slug} cannot be loaded: {error}") from error
         else:
@@ -125,16 +137,30 @@ class ModelPool:
                 self._drop(key)
                 return
             self._loads.move_to_end(key)
-            if len(self._loads) > self._max_models:
-                self._make_room(key)
+            while self._is_over() and self._make_room(key):
+                pass
 
-    def _make_room(self, newest: ModelKey) -> None:
-        """Drop the least recently used model that nobody pinned; the newest itself if all others are pinned."""
+    def _is_over(self) -> bool:
+        loaded = [load for load in self._loads.values() if load.done()]
+        return len(loaded) > self._max_models or (len(loaded) > 1 and self.count_bytes() > self._max_bytes)
+
+    def _make_room(self, newest: ModelKey) -> bool:
+        """Drop the least recently used model that nobody pinned; the newest itself if all others are pinned.
+
+        False if all are.
+        """
         pinned = {self._names[name] for name in self._pinned if name in self._names}
-        oldest = next((key for key in self._loads if key not in pinned and key != newest), newest)
-        if oldest not in pinned:
-            self._drop(oldest)
-            self._metrics.evictions.inc()
+        idle = (key for key, load in self._loads.items() if load.done() and key not in pinned and key != newest)
+        oldest = next(idle, newest)
+        if oldest in pinned:
+            logger.warning(
+                "the preloaded models are more than max_models or max_model_bytes of the server; raise them, or "
+                "preload fewer"
+            )
+            return False
+        self._drop(oldest)
+        self._metrics.evictions.inc()
+        return True
 
     def _rename(self, workspace: str, model_id: str, key: ModelKey) -> None:
         """Let an id stand for a model; `project/version` moves on when a newer model of it is published."""
@@ -150,3 +176,8 @@ class ModelPool:
     def _drop(self, key: ModelKey) -> None:
         self._loads.pop(key, None)
         self._names = {name: named for name, named in self._names.items() if named != key}
+
+
+def _bytes_of(load: Future[LoadedModel]) -> int:
+    is_loaded = load.done() and not load.cancelled() and load.exception() is None
+    return load.result().engine.memory_bytes if is_loaded else 0

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RETRY_S = 5.0
+NO_THRESHOLD = 0.0
 
 
 async def preload_models(service: Service) -> None:
@@ -50,7 +51,7 @@ async def _warm_up(service: Service, name: str) -> None:
     engine = opened.loaded.engine
     size = engine.bundle.preprocessing.size
     blank_HWC = np.zeros((size.height, size.width, 3), np.uint8)
-    await service.slots.run(partial(engine.predict, blank_HWC))
+    await service.slots.run(partial(engine.answer, blank_HWC, NO_THRESHOLD), opened.key)
 
 
 def _find_owner(service: Service, name: str) -> tuple[str, str]:

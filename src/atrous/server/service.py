@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from atrous.core.cores import count_cores
+from atrous.runtime.crew import Crew
+from atrous.runtime.loading import EngineOptions, check_backend
 from atrous.server.body_limit import BodyBudget
 from atrous.server.life import Life
+from atrous.server.memory import read_memory_bytes
 from atrous.server.metrics import Metrics
 from atrous.server.notes import current_notes
-from atrous.server.pool import LoadedModel, ModelPool
+from atrous.server.pool import LoadedModel, ModelKey, ModelPool
 from atrous.server.rate_limit import RateLimit
 from atrous.server.recent_logs import RecentLogs
 from atrous.server.slots import Slots
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from atrous.workspace.ports import Ports
     from atrous.workspace.records import Model
 
+# A picture in work with its masks and its reply: 3 of colour, 2 of masks, and these again as PNG, text and JSON where
+# they are so noisy that nothing makes them smaller.
+BYTES_PER_PIXEL = 12
+
 
 @dataclass(frozen=True, slots=True)
 class OpenModel:
@@ -34,6 +41,11 @@ class OpenModel:
     model_id: str
     loaded: LoadedModel
     is_cold: bool
+
+    @property
+    def key(self) -> ModelKey:
+        """What requests for this model queue under."""
+        return self.loaded.model.workspace, self.loaded.model.slug
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +88,31 @@ def make_service(
     recent_logs: RecentLogs | None = None,
     tracing: Tracing | None = None,
 ) -> Service:
-    """Give an app's own pool, threads and figures; the log and the traces are the process's."""
+    """Give an app's own pool, threads and figures; the log and the traces are the process's.
+
+    Raises:
+        MissingExtraError: if the backend of the settings cannot be had here.
+    """
     metrics = Metrics()
+    memory_bytes = read_memory_bytes() // settings.workers
+    check_backend(settings.backend)
+    options = EngineOptions(settings.threads, settings.precision, settings.backend, settings.max_batch)
     service = Service(
         settings=settings,
         ports=ports,
-        pool=ModelPool(ports.bundles, metrics, max_models=settings.max_models, threads=settings.threads),
-        slots=Slots(settings.concurrency or max(2, os.cpu_count() or 1), max_waiting=settings.max_waiting),
+        pool=ModelPool(
+            ports.bundles,
+            metrics,
+            max_models=settings.max_models,
+            max_bytes=settings.max_model_bytes or memory_bytes // 2,
+            options=options,
+            crew=Crew(count_cores() - 1),
+        ),
+        slots=Slots(
+            settings.concurrency or max(2, count_cores()),
+            max_waiting=settings.max_waiting,
+            max_pixels=settings.max_total_pixels or memory_bytes // 4 // BYTES_PER_PIXEL,
+        ),
         url_pictures=UrlPictures(
             allowed=settings.url_pictures,
             max_bytes=settings.max_body_bytes,
@@ -106,8 +136,10 @@ def _watch(service: Service) -> None:
     watch("atrous_requests_in_flight", "Requests being served.", lambda: service.life.in_flight)
     watch("atrous_requests_waiting", "Requests that wait for a slot.", lambda: service.slots.waiting)
     watch("atrous_slots_busy", "Slots at work.", lambda: service.slots.busy)
+    watch("atrous_pixels_in_work", "Pixels of the pictures in work.", lambda: service.slots.pixels)
     watch("atrous_body_bytes", "Bytes of bodies held.", lambda: service.body_budget.used)
     watch("atrous_models_loaded", "Models in memory.", service.pool.count)
+    watch("atrous_model_bytes", "Bytes that models in memory are estimated to take.", service.pool.count_bytes)
 
 
 def service_of(request: Request) -> Service:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from atrous.bundle.reduction import JpegScale
 from atrous.core.errors import InvalidInputError
+from atrous.runtime.loading import AUTO, BACKEND_CHOICES, PRECISIONS
+from atrous.runtime.tiling import AUTO as TILE_AUTO
+from atrous.runtime.tiling import OFF as TILE_OFF
 from atrous.server.logs import JSON, PEOPLE
 from atrous.server.url_pictures import HTTP, HTTPS, OFF
 
@@ -30,14 +34,28 @@ class Settings:
         max_body_bytes: largest request body; a 12-megapixel JPEG is about 6 MB, 8 MB as base64.
         max_upload_bytes: largest archive of a dataset, which is written to disk as it comes.
         max_pixels: largest picture, judged by its header; answering one takes about 32 bytes a pixel.
+        jpeg_scale: "full" decodes every pixel of a JPEG; "auto" as few as still hold what the network sees, which is
+            quicker, takes less memory, and gives some pixels at borders another class.
+        tile: what a request that does not say gets: `auto` cuts pictures that are far larger than those a model was
+            trained on into overlapping tiles; `off` has the network see them whole, as a stock server does.
         max_images: pictures in one request; they are answered one after the other by one thread.
         threads: threads of one pass through a network; 0 takes every core.
+        precision: `fp32`, `int8`, or `auto` for 8 bits where a model was published with such weights and this machine
+            is quicker with them. With `int8` a model without them is refused.
+        backend: `onnx`, `openvino`, `onnx-cuda`, or `auto` for the quickest that is installed; timed as a model loads.
+        max_batch: pictures of different requests that one pass may take; 1 runs each alone. Of use on a GPU; OpenVINO
+            runs each alone anyway.
         max_models: models held in memory at a time; the least recently used one makes room.
+        max_model_bytes: bytes that they are estimated to take together, in each worker; the same makes room. 0 takes
+            half of the memory for all workers.
         concurrency: requests that are decoded and predicted at a time; 0 takes the number of cores, at least 2.
         url_pictures: schemes of URLs that requests may name pictures by: "off", "https", or "http" for both. Only
             public addresses are fetched from.
         url_timeout_s: time for all pictures that one request names by URL.
-        max_waiting: requests that may wait for their turn; each holds its body in memory, the next one gets a 503.
+        max_waiting: requests that may wait for their turn; each holds its body in memory, the next one gets a 503 at
+            once. Models take turns, and the one with the most who wait gives up places to others.
+        max_total_pixels: pixels of the pictures in work at a time, in each worker; the next picture waits. A larger
+            one is worked on alone. 0 takes a quarter of the memory for all workers, at 12 bytes a pixel.
         max_total_body_bytes: bytes of all bodies held at a time; a request that brings more gets a 503.
         max_connections: connections open at a time in each worker; the next one is closed at once.
         requests_per_minute: of keys that have no rate of their own, in each worker; 0 is no limit. Not without keys.
@@ -69,11 +87,18 @@ class Settings:
     max_body_bytes: int = 20_000_000
     max_upload_bytes: int = 20_000_000_000
     max_pixels: int = 100_000_000
+    jpeg_scale: JpegScale = JpegScale.FULL
+    tile: str = TILE_OFF
     max_images: int = 64
     threads: int = 0
+    precision: str = AUTO
+    backend: str = AUTO
+    max_batch: int = 1
     max_models: int = 8
+    max_model_bytes: int = 0
     concurrency: int = 0
     max_waiting: int = 128
+    max_total_pixels: int = 0
     url_pictures: str = OFF
     url_timeout_s: int = 10
     max_total_body_bytes: int = 1_000_000_000
@@ -174,6 +199,10 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
     return read
 
 
+def _jpeg_scale(value: Any) -> JpegScale:
+    return JpegScale(_one_of(*JpegScale)(value))
+
+
 def _list(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = value.split(",")
@@ -207,11 +236,18 @@ OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "max_body_bytes": ("max_body_bytes", _whole(1000, 10**10)),
     "max_upload_bytes": ("max_upload_bytes", _whole(1000, 10**13)),
     "max_pixels": ("max_pixels", _whole(1, 10**9)),
+    "jpeg_scale": ("jpeg_scale", _jpeg_scale),
+    "tile": ("tile", _one_of(TILE_OFF, TILE_AUTO)),
     "max_images": ("max_images", _whole(1, 10_000)),
     "threads": ("threads", _whole(0, 1024)),
+    "precision": ("precision", _one_of(*PRECISIONS)),
+    "backend": ("backend", _one_of(*BACKEND_CHOICES)),
+    "max_batch": ("max_batch", _whole(1, 256)),
     "max_models": ("max_models", _whole(1, 1000)),
+    "max_model_bytes": ("max_model_bytes", _whole(0, 10**13)),
     "concurrency": ("concurrency", _whole(0, 1024)),
     "max_waiting": ("max_waiting", _whole(0, 100_000)),
+    "max_total_pixels": ("max_total_pixels", _whole(0, 10**12)),
     "url_pictures": ("url_pictures", _one_of(OFF, HTTPS, HTTP)),
     "url_timeout_s": ("url_timeout_s", _whole(1, 300)),
     "max_total_body_bytes": ("max_total_body_bytes", _whole(1000, 10**12)),

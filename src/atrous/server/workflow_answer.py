@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
-from pycocotools import mask as coco_mask
-
-from atrous.core.class_map import BACKGROUND_ID, ClassMap
-from atrous.server.answer import present_class_ids
+from atrous.runtime.class_runs import ClassRuns, find_class_runs, write_counts
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from atrous.core.class_map import ClassMap
     from atrous.runtime.decode import Answer
 
 
@@ -23,30 +17,23 @@ def describe_classes(answer: Answer, class_map: ClassMap) -> dict[str, Any]:
 
     A box is taken between the centres of its outermost pixels, as the stock block does: 40 columns are 39 wide.
     """
-    mask_HW, levels_HW = answer.mask_HW, answer.levels_HW
-    height, width = mask_HW.shape
-    found = [class_id for class_id in present_class_ids(mask_HW) if class_id != BACKGROUND_ID]
+    height, width = answer.mask_HW.shape
     return {
         "image": {"width": width, "height": height},
-        "predictions": [_describe_class(mask_HW == class_id, levels_HW, class_id, class_map) for class_id in found],
+        "predictions": [_describe_class(runs, class_map, [height, width]) for runs in find_class_runs(answer)],
     }
 
 
-def _describe_class(
-    region_HW: NDArray[np.bool_], levels_HW: NDArray[np.uint8], class_id: int, class_map: ClassMap
-) -> dict[str, Any]:
-    region = region_HW.astype(np.uint8)
-    left, top, columns, rows = cv2.boundingRect(region)
-    # The stubs say str; it is bytes of ASCII letters.
-    counts = cast("bytes", coco_mask.encode(np.asfortranarray(region))["counts"])
+def _describe_class(runs: ClassRuns, class_map: ClassMap, size: list[int]) -> dict[str, Any]:
+    left, top, columns, rows = runs.box_xywh_px
     return {
         "width": float(columns - 1),
         "height": float(rows - 1),
         "x": left + (columns - 1) / 2,
         "y": top + (rows - 1) / 2,
-        "confidence": float(levels_HW[region_HW].mean()) / 255,
-        "class_id": class_id,
-        "class": class_map.names[class_id],
+        "confidence": runs.confidence,
+        "class_id": runs.class_id,
+        "class": class_map.names[runs.class_id],
         "detection_id": str(uuid.uuid4()),
-        "rle_mask": {"size": list(region_HW.shape), "counts": counts.decode("ascii")},
+        "rle_mask": {"size": size, "counts": write_counts(runs.counts_N)},
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+from fastapi.routing import APIRoute
 from pydantic import Field, WithJsonSchema
 from starlette.datastructures import QueryParams
 from starlette.routing import Match
@@ -59,6 +60,14 @@ class FlatProjectRoute(FlatErrorRoute):
         return super().matches(scope) if _names_project(scope) else (Match.NONE, {})
 
 
+class NumberedRoute(APIRoute):
+    """Takes `/project/1`, which no other route does, so that it can be asked first."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether this route is for a request."""
+        return super().matches(scope) if _names_numbered(scope) else (Match.NONE, {})
+
+
 class VersionRoute(PlatformRoute):
     """Takes `/workspace/project/number` and what is below."""
 
@@ -85,6 +94,14 @@ def _names_project(scope: Scope) -> bool:
         return False
     is_prediction = parts[1].isdigit() or "image" in QueryParams(scope["query_string"])
     return len(parts) > PARTS_OF_PROJECT or not is_prediction
+
+
+def _names_numbered(scope: Scope) -> bool:
+    return (
+        scope["path"].rpartition("/")[2].isdigit()
+        and len(_split(scope)) == PARTS_OF_PROJECT
+        and _names_workspace(scope)
+    )
 
 
 def _names_version(scope: Scope) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
 
@@ -11,16 +11,18 @@ if TYPE_CHECKING:
     from torch import nn
 
 SLOWEST_DECAY = 0.9999
+NetworkT = TypeVar("NetworkT", bound="nn.Module")
 
 
-class WeightAverage:
+class WeightAverage(Generic[NetworkT]):
     """An exponential moving average of weights and batch-norm statistics, in a network of its own.
 
     Early on the average follows closely, so that it never holds on to the random start.
     """
 
-    def __init__(self, network: nn.Module, *, horizon_steps: float) -> None:
-        self.network = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
+    def __init__(self, network: NetworkT, *, horizon_steps: float) -> None:
+        self.network = copy.deepcopy(network)
+        self.network.requires_grad_(requires_grad=False).eval()
         self._decay = min(SLOWEST_DECAY, 1 - 1 / horizon_steps) if horizon_steps > 1 else 0.0
 
     @torch.no_grad()

@@ -247,7 +247,7 @@ class _Run:
         save_checkpoint(self.config.run_folder / LAST, content)
 
 
-def _inner_state(average: WeightAverage) -> dict[str, Any]:
+def _inner_state(average: WeightAverage[SegmentationNetwork]) -> dict[str, Any]:
     inner: Any = average.network.network
     return inner.state_dict()
 

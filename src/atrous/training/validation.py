@@ -17,15 +17,14 @@ from atrous.runtime.decode import decode_logits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import nn
-
     from atrous.datasets.content import Sample
+    from atrous.models.architectures import SegmentationNetwork
     from atrous.training.recipe import TrainingConfig
 
 
 @torch.inference_mode()
 def validate(
-    network: nn.Module, samples: Sequence[Sample], config: TrainingConfig, device: torch.device
+    network: SegmentationNetwork, samples: Sequence[Sample], config: TrainingConfig, device: torch.device
 ) -> float | None:
     """Mean IoU of a network in evaluation mode by plain winner; None if every label is void throughout."""
     class_map = config.class_map
@@ -35,8 +34,8 @@ def validate(
         preprocessing = skip_steps(config.preprocessing, sample.steps_done)
         placement = place_picture(Size(height=image_HWC.shape[0], width=image_HWC.shape[1]), preprocessing)
         input_CHW = normalise(fit_image(image_HWC, preprocessing), preprocessing)
-        logits_BKHW = network(torch.from_numpy(input_CHW[None]).to(device))
-        logits_KHW = np.asarray(logits_BKHW[0].float().cpu().numpy(), np.float32)
-        mask_HW = decode_logits(logits_KHW, placement).mask_HW
+        logits_BKhw = network.score(torch.from_numpy(input_CHW[None]).to(device))
+        logits_Khw = np.asarray(logits_BKhw[0].float().cpu().numpy(), np.float32)
+        mask_HW = decode_logits(logits_Khw, placement).mask_HW
         counts_KK += count_pixels(label_HW, mask_HW, class_count=len(class_map))
     return compute_scores(counts_KK, class_map).mean_iou

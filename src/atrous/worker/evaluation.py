@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from atrous.core.errors import InvalidInputError
 from atrous.datasets.content import load_sample
 from atrous.evaluation.evaluate import evaluate
-from atrous.runtime.engine import load_engine
+from atrous.runtime.loading import REPRODUCIBLE, load_engine
 from atrous.workspace.versions import find_version, list_samples
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from atrous.datasets.splits import Split
     from atrous.evaluation.evaluate import Evaluation
     from atrous.runtime.decode import Prediction
+    from atrous.runtime.engine import Engine
+    from atrous.runtime.tiling import Tiling
     from atrous.workspace.ports import Ports
     from atrous.workspace.records import Model
 
@@ -40,19 +42,36 @@ def list_split(ports: Ports, model: Model, split: Split) -> list[Sample]:
 
 
 def evaluate_samples(
-    bundle: Path, samples: Sequence[Sample], *, threshold: float, on_picture: Callable[[int], None] | None = None
+    bundle: Path,
+    samples: Sequence[Sample],
+    *,
+    threshold: float,
+    on_picture: Callable[[int], None] | None = None,
+    tiling: Tiling | None = None,
 ) -> Evaluation:
     """Score a bundle with the engine that serves it.
 
     Raises:
         InvalidBundleError: if the bundle does not verify.
     """
-    engine = load_engine(bundle)
+    engine = load_engine(bundle, REPRODUCIBLE)
+    return score_engine(engine, samples, threshold=threshold, on_picture=on_picture, tiling=tiling)
+
+
+def score_engine(
+    engine: Engine,
+    samples: Sequence[Sample],
+    *,
+    threshold: float,
+    on_picture: Callable[[int], None] | None = None,
+    tiling: Tiling | None = None,
+) -> Evaluation:
+    """Score an engine on labelled pictures, large ones seen tile by tile if that is how they are to be served."""
     auto_orient = engine.bundle.preprocessing.auto_orient
     labelled = ((sample.name, *load_sample(sample, auto_orient=auto_orient)) for sample in samples)
     in_turn = iter(samples)
 
     def predict(image_HWC: NDArray[np.uint8]) -> Prediction:
-        return engine.predict(image_HWC, next(in_turn).steps_done)
+        return engine.predict(image_HWC, next(in_turn).steps_done, tiling)
 
     return evaluate(labelled, predict, engine.bundle.class_map, threshold=threshold, on_picture=on_picture)

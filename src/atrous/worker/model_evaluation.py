@@ -15,7 +15,7 @@ from atrous.evaluation.recommendations import recommend
 from atrous.evaluation.summary import METRICS_RULE, find_best_percent, summarise
 from atrous.evaluation.sweep import rate_classes, sweep_thresholds
 from atrous.evaluation.tally import Named, Tally, add_tallies, read_tally, tally_picture, write_tally
-from atrous.runtime.engine import load_engine
+from atrous.runtime.loading import REPRODUCIBLE, load_engine
 from atrous.workspace.evaluations import DECIDING_SPLIT, SCORED_SPLITS, find_evaluation, finish_evaluation
 from atrous.workspace.records import EvaluationState
 from atrous.workspace.versions import find_version, list_content, make_sample
@@ -64,7 +64,7 @@ def evaluate_model(ports: Ports, job: Job, folder: Path, watch: Watch) -> Mappin
 def _evaluate(ports: Ports, evaluation: ModelEvaluation, model: Model, folder: Path, watch: Watch) -> Mapping[str, Any]:
     version = find_version(ports, model.workspace, model.version_id)
     pictures = _list_scored(ports, version)
-    engine = load_engine(ports.bundles.locate(model.workspace, model.slug))
+    engine = load_engine(ports.bundles.locate(model.workspace, model.slug), REPRODUCIBLE)
     class_map = engine.bundle.class_map
     if class_map != version.class_map:
         raise InvalidInputError(

@@ -54,6 +54,7 @@ def publish_weights(
     folder: Path,
     *,
     upload_id: str,
+    int8: str = "auto",
     architectures: Sequence[str] = ARCHITECTURES,
     encoders: Sequence[str] = tuple(ENCODERS.values()),
 ) -> Model:
@@ -65,6 +66,7 @@ def publish_weights(
         path: a state dict of segmentation-models-pytorch.
         folder: where the bundle is made; emptied.
         upload_id: makes the model's slug; the same one never makes two models.
+        int8: `auto`, or `off` where no network in 8 bits is to be tried.
         architectures: what the weights may be of.
         encoders: what the weights may be of.
 
@@ -81,13 +83,13 @@ def publish_weights(
         raise ConflictError(f"version {version.id}: has no valid pictures to try the model on; make one that has some")
     found = _recognise(version, path, architectures, encoders)
     sizes = {"encoder_depth": found.shape.encoder_depth, "decoder_channels": found.shape.decoder_channels}
-    recipe = {"architecture": found.architecture, "encoder": found.encoder} | sizes
+    recipe = {"architecture": found.architecture, "encoder": found.encoder, "int8": int8} | sizes
     training = record_upload(ports, version, recipe, upload_id)
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         export_bundle(folder, training, version, samples, weights=found.weights, facts={})
-        metrics = score_bundle(folder, samples, {})
+        metrics = score_bundle(folder, samples, {}, int8=int8)
         return publish_model(ports, training, folder, metrics)
     except OSError as error:
         raise StorageError(

@@ -150,7 +150,8 @@ def _make_model(
         folder.mkdir()
         facts = {"best_epoch": result.best_epoch, "weights_sha256": result.weights_sha256}
         export_bundle(folder, training, version, samples, weights=result.weights, facts=facts)
-        metrics = score_bundle(folder, samples, {"best_epoch": result.best_epoch})
+        wished = training.recipe.get("int8", "auto")
+        metrics = score_bundle(folder, samples, {"best_epoch": result.best_epoch}, int8=wished)
     except OSError as error:
         raise StorageError(
             f"{run_folder}: the model cannot be written ({error.strerror}); free space and go on with --resume"

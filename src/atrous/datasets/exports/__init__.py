@@ -22,7 +22,7 @@ from atrous.core.errors import InvalidDatasetError, InvalidInputError
 from atrous.core.sizes import Size
 from atrous.datasets.exports import coco, png_masks, voc, yolo
 from atrous.datasets.labelled_file import NamedPicture, PictureNames, drop_folders
-from atrous.datasets.orientation import EXIF_ORIENTATION
+from atrous.datasets.orientation import read_orientation
 from atrous.datasets.parallel import map_in_threads
 from atrous.datasets.pixel_counts import count_values
 from atrous.datasets.splits import Split
@@ -174,11 +174,9 @@ def _read_header(name: str, data: bytes) -> tuple[str, Size, int]:
         with Image.open(io.BytesIO(data)) as picture:
             kind = picture.format or ""
             width, height = picture.size
-            orientation = picture.getexif().get(EXIF_ORIENTATION, 1)
     except UNREADABLE as error:
         raise InvalidDatasetError(f"{name}: is not a picture or is damaged; import it again") from error
-    is_known = orientation in range(1, 9)
-    return SUFFIXES.get(kind, f".{kind.lower()}"), Size(height=height, width=width), orientation if is_known else 1
+    return SUFFIXES.get(kind, f".{kind.lower()}"), Size(height=height, width=width), read_orientation(data)
 
 
 def _name(one: _Prepared, names: PictureNames) -> NamedPicture:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
 ROUTES: tuple[APIRouter, ...] = (
+    legacy.numbered,
     sign_in.by_query,
     pages.router,
     sign_in.router,

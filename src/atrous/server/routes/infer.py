@@ -1,6 +1,5 @@
 """Prediction by JSON: one picture or an array of them."""
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -11,14 +10,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from atrous.core.errors import NotFoundError
-from atrous.server.answer import DEFAULT_OUTLINE_PX, Drawing, Wish, answer_picture, encode_json, model_headers
+from atrous.server.accept import PNG
+from atrous.server.answer import DEFAULT_OUTLINE_PX, Drawing, Wish
+from atrous.server.asked_form import AskedForm
+from atrous.server.asked_tiling import AskedTiling
 from atrous.server.confidence import DEFAULT, threshold_of
-from atrous.server.declared import IMAGE_SCHEMA, Image, check_count, collect_pictures, name_picture
+from atrous.server.declared import IMAGE_SCHEMA, Image, check_count, collect_pictures
 from atrous.server.disabled_steps import DisabledSteps
 from atrous.server.json_bodies import describe_json, parse_json
 from atrous.server.keys import find_secret, find_workspace
 from atrous.server.openapi import ERRORS, Answer, reply_of
-from atrous.server.pool import LoadedModel
+from atrous.server.replies import choose_kind, reply_all, reply_json, reply_one
 from atrous.server.service import Service, service_of
 from atrous.server.settings import INSTANCE_SEGMENTATION
 from atrous.workspace.models import find_model
@@ -27,7 +29,7 @@ from atrous.workspace.records import Model
 router = APIRouter(prefix="/infer", tags=["prediction"], responses=ERRORS)
 
 
-class InferRequest(DisabledSteps):
+class InferRequest(DisabledSteps, AskedForm, AskedTiling):
     """What a caller may say; other keys, of which the clients send many, are ignored."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -53,13 +55,22 @@ class InferRequest(DisabledSteps):
         )
 
 
-@router.post("/semantic_segmentation", openapi_extra=describe_json(InferRequest), responses=reply_of(Answer, many=True))
+DESCRIBED: dict[str, Any] = {
+    "openapi_extra": describe_json(InferRequest),
+    "responses": reply_of(Answer, many=True, other={PNG: {"schema": {"type": "string", "format": "binary"}}}),
+}
+
+
+@router.post("/semantic_segmentation", **DESCRIBED)
 async def infer_semantic_segmentation(request: Request) -> Response:
-    """Class and confidence of every pixel; an array of pictures gives an array of replies in its order."""
+    """Class and confidence of every pixel; an array of pictures gives an array of replies in its order.
+
+    A caller that likes `image/png` best gets the label mask of a single picture alone.
+    """
     return await _infer(request)
 
 
-@router.post("/instance_segmentation", openapi_extra=describe_json(InferRequest), responses=reply_of(Answer, many=True))
+@router.post("/instance_segmentation", **DESCRIBED)
 async def infer_instance_segmentation(request: Request) -> Response:
     """The same under the name that inference-sdk calls when the registry says so."""
     if service_of(request).settings.sdk_task != INSTANCE_SEGMENTATION:
@@ -81,13 +92,20 @@ async def _infer(request: Request) -> Response:
     wish = Wish(
         threshold=threshold_of(asked.confidence, model),
         max_pixels=service.settings.max_pixels,
+        jpeg_scale=service.settings.jpeg_scale,
         skipped=asked.skipped_steps(),
         inference_id=asked.id,
         drawing=asked.drawing(),
+        form=asked.form(),
+        tiling=asked.tiling(service.settings.tile),
     )
-    answer = _answer_array if is_array else _answer_one
-    content = await service.slots.run(partial(answer, opened.loaded, pictures, wish))
-    return Response(content, media_type="application/json", headers=model_headers(opened))
+    if is_array:
+        work = partial(reply_all, reply_json, opened.loaded, pictures, wish, service.metrics)
+    else:
+        kind = choose_kind(request.headers, wish)
+        work = partial(reply_one, kind, opened.loaded, pictures[0], wish, service.metrics)
+    reply = await service.slots.run(work, opened.key)
+    return reply.respond(opened)
 
 
 def _prepare(service: Service, request: Request, body: bytes) -> tuple[InferRequest, Model]:
@@ -97,16 +115,3 @@ def _prepare(service: Service, request: Request, body: bytes) -> tuple[InferRequ
     if isinstance(asked.image, list):
         check_count(len(asked.image), service.settings.max_images)
     return asked, model
-
-
-def _answer_one(loaded: LoadedModel, pictures: Sequence[Callable[[], bytes]], wish: Wish) -> bytes:
-    return encode_json(answer_picture(loaded, pictures[0](), wish))
-
-
-def _answer_array(loaded: LoadedModel, pictures: Sequence[Callable[[], bytes]], wish: Wish) -> bytes:
-    return encode_json([_answer_nth(loaded, read, wish, place) for place, read in enumerate(pictures)])
-
-
-def _answer_nth(loaded: LoadedModel, read: Callable[[], bytes], wish: Wish, place: int) -> dict[str, Any]:
-    with name_picture(place):
-        return answer_picture(loaded, read(), wish)

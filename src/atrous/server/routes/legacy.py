@@ -13,29 +13,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from atrous.core.ids import RESERVED_SLUGS
-from atrous.server.answer import (
-    DEFAULT_OUTLINE_PX,
-    Drawing,
-    Wish,
-    answer_picture,
-    draw_picture,
-    encode_json,
-    lift_mask,
-    model_headers,
-)
+from atrous.server.accept import JPEG, PNG
+from atrous.server.answer import DEFAULT_OUTLINE_PX, Drawing, Wish
+from atrous.server.asked_form import AskedForm
+from atrous.server.asked_tiling import AskedTiling
 from atrous.server.confidence import DEFAULT, threshold_of_query
 from atrous.server.declared import URL, Image, collect_pictures
 from atrous.server.disabled_steps import DisabledSteps
 from atrous.server.images import bad_image, check_image_type, read_body
 from atrous.server.keys import NO_KEY, find_secret, find_workspace
 from atrous.server.openapi import ERRORS, Answer, reply_of
-from atrous.server.pool import LoadedModel
+from atrous.server.replies import choose_kind, reply_one
 from atrous.server.service import Service, service_of
-from atrous.server.workspace_paths import ToldSlug
+from atrous.server.workspace_paths import NumberedRoute, ToldSlug
 from atrous.workspace.models import find_model
 from atrous.workspace.records import Model
 
 router = APIRouter(tags=["prediction"], responses=ERRORS)
+# The same as `router`, before all others: trying each of those first takes a millisecond.
+numbered = APIRouter(route_class=NumberedRoute, include_in_schema=False)
 
 BODY = {
     "requestBody": {
@@ -54,7 +50,7 @@ BODY = {
 }
 # Sent with every request by inference-sdk, and by nobody else; it reads no copy of the mask.
 SDK_PARAMETER = "disable_active_learning"
-JPEG = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
+PICTURES: dict[str, Any] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (JPEG, PNG)}
 
 
 class LegacyAnswer(Answer):
@@ -64,7 +60,7 @@ class LegacyAnswer(Answer):
     class_map: dict[str, str] | None = None
 
 
-class LegacyQuery(DisabledSteps):
+class LegacyQuery(DisabledSteps, AskedForm, AskedTiling):
     """What has a meaning for label masks; the rest of what v0 clients send is accepted and ignored."""
 
     model_config = ConfigDict(extra="ignore")
@@ -90,8 +86,10 @@ class LegacyQuery(DisabledSteps):
         return Drawing(names=self.labels, outline_px=self.stroke, opacity=self.opacity)
 
 
+@numbered.get("/{project}/{version}")
+@numbered.post("/{project}/{version}")
 @router.get("/{project}/{version}", include_in_schema=False)
-@router.post("/{project}/{version}", openapi_extra=BODY, responses=reply_of(LegacyAnswer, other=JPEG))
+@router.post("/{project}/{version}", openapi_extra=BODY, responses=reply_of(LegacyAnswer, other=PICTURES))
 async def infer_legacy(
     request: Request, project: ToldSlug, version: ToldSlug, query: Annotated[LegacyQuery, Query()]
 ) -> Response:
@@ -99,7 +97,8 @@ async def infer_legacy(
 
     The body is base64 text or the bytes of a picture, whatever its content type says, or a form whose field `file`
     holds the picture; `image=URL` names it instead where the server's `url_pictures` allows that. `format=image`
-    answers with a JPEG of the picture under its label mask, `image_and_json` adds it as `visualization`.
+    answers with a JPEG of the picture under its label mask, `image_and_json` adds it as `visualization`. A caller that
+    likes `image/png` best gets the label mask alone, with its classes in `x-class-map` if they are not many.
     """
     if project in RESERVED_SLUGS:
         raise HTTPException(404, f"/{project}/{version}: this server has no such path; see /docs")
@@ -111,18 +110,20 @@ async def infer_legacy(
     wish = Wish(
         threshold=threshold_of_query(query.confidence, model),
         max_pixels=service.settings.max_pixels,
+        jpeg_scale=service.settings.jpeg_scale,
         skipped=query.skipped_steps(),
         drawing=query.drawing(),
+        form=query.form(),
+        tiling=query.tiling(service.settings.tile),
     )
-    answer, media_type = _choose_answer(request, query)
-    content = await service.slots.run(partial(answer, opened.loaded, read, wish))
-    return Response(content, media_type=media_type, headers=model_headers(opened))
-
-
-def _choose_answer(request: Request, query: LegacyQuery) -> tuple[Callable[..., bytes], str]:
-    if query.format == "image":
-        return _draw, "image/jpeg"
-    return _answer if SDK_PARAMETER in request.query_params else _answer_lifted, "application/json"
+    kind = choose_kind(
+        request.headers,
+        wish,
+        is_drawn=query.format == "image",
+        is_copied=SDK_PARAMETER not in request.query_params,
+    )
+    reply = await service.slots.run(partial(reply_one, kind, opened.loaded, read, wish, service.metrics), opened.key)
+    return reply.respond(opened)
 
 
 def _find_model(service: Service, secret: str | None, model_id: str) -> Model:
@@ -157,15 +158,3 @@ async def _read_form(request: Request) -> bytes:
         if not isinstance(file, UploadFile):
             raise bad_image("Expected image to be sent in part named 'file' of multipart/form-data request.")
         return await file.read()
-
-
-def _answer(loaded: LoadedModel, read: Callable[[], bytes], wish: Wish) -> bytes:
-    return encode_json(answer_picture(loaded, read(), wish))
-
-
-def _answer_lifted(loaded: LoadedModel, read: Callable[[], bytes], wish: Wish) -> bytes:
-    return encode_json(lift_mask(answer_picture(loaded, read(), wish)))
-
-
-def _draw(loaded: LoadedModel, read: Callable[[], bytes], wish: Wish) -> bytes:
-    return draw_picture(loaded, read(), wish)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -12,13 +13,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from atrous.core.errors import NotFoundError
-from atrous.server.answer import Wish, encode_json, model_headers, predict_answer
+from atrous.runtime.stages import Stage, Stages
+from atrous.runtime.tiling import parse_tiling
+from atrous.server.answer import Wish, encode_json, predict_answer
 from atrous.server.confidence import threshold_of
-from atrous.server.declared import Image, check_count, collect_pictures, name_picture
+from atrous.server.declared import Image, check_count, collect_pictures
 from atrous.server.errors import error_response
 from atrous.server.json_bodies import describe_json, parse_json
 from atrous.server.keys import find_secret, find_workspace
+from atrous.server.metrics import Metrics
 from atrous.server.openapi import ERRORS
+from atrous.server.pool import LoadedModel
+from atrous.server.replies import Reply, reply_all
 from atrous.server.service import OpenModel, service_of
 from atrous.server.workflow_answer import describe_classes
 from atrous.server.workflow_graph import (
@@ -132,9 +138,14 @@ async def _run(request: Request, workspace: str, graph: Graph, asked: RunRequest
     opened = await service.open_model(model, model_id)
     excluded = frozenset(asked.excluded_fields or ())
     outputs = [output for output in graph.outputs if output.name not in excluded]
-    wish = Wish(threshold=threshold_of(confidence, model), max_pixels=service.settings.max_pixels)
-    content = await service.slots.run(partial(_answer, opened, pictures, wish, outputs))
-    return Response(content, media_type="application/json", headers=model_headers(opened))
+    wish = Wish(
+        threshold=threshold_of(confidence, model),
+        max_pixels=service.settings.max_pixels,
+        jpeg_scale=service.settings.jpeg_scale,
+        tiling=parse_tiling(service.settings.tile),
+    )
+    reply = await service.slots.run(partial(_reply, opened, pictures, wish, outputs, service.metrics), opened.key)
+    return reply.respond(opened)
 
 
 def _read_images(graph: Graph, inputs: Mapping[str, Any]) -> list[Image]:
@@ -151,22 +162,33 @@ def _read_images(graph: Graph, inputs: Mapping[str, Any]) -> list[Image]:
         ) from None
 
 
-def _answer(opened: OpenModel, pictures: Sequence[Callable[[], bytes]], wish: Wish, outputs: Sequence[Output]) -> bytes:
-    answers = [_answer_nth(opened, read, wish, outputs, place) for place, read in enumerate(pictures)]
-    return encode_json({"outputs": answers, "profiler_trace": []})
+def _reply(
+    opened: OpenModel,
+    pictures: Sequence[Callable[[], bytes]],
+    wish: Wish,
+    outputs: Sequence[Output],
+    metrics: Metrics,
+) -> Reply:
+    kind = partial(_reply_outputs, model_id=opened.model_id, outputs=outputs)
+    reply = reply_all(kind, opened.loaded, pictures, wish, metrics)
+    return replace(reply, body=b'{"outputs":%b,"profiler_trace":[]}' % reply.body)
 
 
-def _answer_nth(
-    opened: OpenModel, read: Callable[[], bytes], wish: Wish, outputs: Sequence[Output], place: int
-) -> dict[str, Any]:
-    with name_picture(place):
-        _, answer = predict_answer(opened.loaded, read(), wish)
-    values = {
-        "inference_id": str(uuid.uuid4()),
-        "predictions": describe_classes(answer, opened.loaded.engine.bundle.class_map),
-        "model_id": opened.model_id,
-    }
-    return {one.name: values if one.field == ALL_FIELDS else values[one.field] for one in outputs}
+def _reply_outputs(
+    loaded: LoadedModel, data: bytes, wish: Wish, stages: Stages, *, model_id: str, outputs: Sequence[Output]
+) -> Reply:
+    """What the workflow gives for one picture."""
+    _, answer = predict_answer(loaded, data, wish, stages)
+    with stages.time(Stage.PNG):
+        values = {
+            "inference_id": str(uuid.uuid4()),
+            "predictions": describe_classes(answer, loaded.engine.bundle.class_map),
+            "model_id": model_id,
+        }
+    with stages.time(Stage.JSON):
+        return Reply(
+            encode_json({one.name: values if one.field == ALL_FIELDS else values[one.field] for one in outputs})
+        )
 
 
 def _unknown_workflow() -> NotFoundError:

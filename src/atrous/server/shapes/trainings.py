@@ -97,6 +97,7 @@ def shape_training(training: Training, models: Sequence[Model]) -> dict[str, Any
 def shape_model(training: Training, model: Model) -> dict[str, Any]:
     """The values of a ModelShape."""
     metrics = {"mIoU": model.metrics.get("miou"), "servedMIoU": model.metrics.get("served_miou")}
+    metrics |= {"int8MIoU": model.metrics.get("int8_miou")}
     return {
         "modelId": f"{model.workspace}/{model.slug}",
         "modelType": name_model_type(training.recipe),
