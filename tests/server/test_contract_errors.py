@@ -11,6 +11,7 @@ from tests.fakes.pictures import RED, as_base64, encode_squares
 
 from atrous.core.errors import UnavailableError
 from atrous.server.settings import Settings
+from atrous.server.slots import Slots
 from atrous.workspace.keys import create_key
 from atrous.workspace.records import Scope
 
@@ -146,13 +147,13 @@ def test_a_broken_package_is_500_and_names_the_model_but_no_folder(place: Place,
 
 
 def test_a_full_queue_is_503_with_retry_after(client: TestClient) -> None:
-    class FullSlots:
-        async def run(self, _: Any) -> Any:
+    class FullSlots(Slots):
+        async def run(self, *_: Any) -> Any:
             raise UnavailableError("the server is busy and its queue is full; send the request again in a moment")
 
     service = client.app.state.service
     client.app.state.service = type("Service", (), {"__getattr__": lambda _, name: getattr(service, name)})()
-    client.app.state.service.slots = FullSlots()
+    client.app.state.service.slots = FullSlots(1, max_waiting=0)
     reply = client.post("/road/1", content=GOOD)
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
     check_error(reply)

@@ -13,6 +13,7 @@ import pytest
 from tests.fakes.pictures import RED, encode_squares
 from tests.server.place import json_image
 
+from atrous.runtime.engine import Engine
 from atrous.server.app import create_app
 from atrous.server.settings import Settings
 from atrous.server.slots import Slots
@@ -211,6 +212,68 @@ def test_bodies_over_what_the_server_holds_together_are_503_and_others_are_serve
         assert service.body_budget.used == 0
 
     asyncio.run(run())
+
+
+def test_a_flood_for_one_model_does_not_hold_up_another(place: Place) -> None:
+    place.publish("road-2-a", version=2)
+    app, service = open_app(place)
+    order: list[str] = []
+
+    async def ask(path: str) -> None:
+        caller = Caller(app, place.key)
+        caller.send(PICTURE)
+        await caller.call(path)
+        assert caller.status == 200
+        order.append(path)
+
+    async def run() -> None:
+        await asyncio.gather(ask("/road/1"), ask("/road/2"))
+        order.clear()
+        asked: list[asyncio.Task[None]] = []
+        async with Blocked(service.slots):
+            for path in ["/road/1"] * 4 + ["/road/2"]:
+                asked.append(asyncio.create_task(ask(path)))
+                await wait_until(lambda: service.slots.waiting == len(asked))
+        await asyncio.gather(*asked)
+
+    asyncio.run(run())
+    assert "/road/2" in order[:2]
+
+
+def test_pictures_of_an_array_whose_caller_has_left_are_not_worked_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, service = open_app(place)
+    begun, left, answer = Event(), Event(), Engine.answer
+    worked_on: list[bool] = []
+
+    def answer_slowly(*given: Any, **named: Any) -> Any:
+        worked_on.append(True)
+        begun.set()
+        assert left.wait(LONG_S)
+        return answer(*given, **named)
+
+    monkeypatch.setattr(Engine, "answer", answer_slowly)
+
+    async def run() -> None:
+        caller = Caller(app, place.key)
+        caller.send(orjson.dumps({"model_id": "road/1", "image": [json_image(PICTURE)] * 3}))
+        request = caller.call("/infer/semantic_segmentation")
+        await wait_until(begun.is_set)
+        caller.hang_up()
+        await asyncio.wait_for(request, LONG_S)
+        left.set()
+        await wait_until(lambda: service.slots.busy == 0)
+
+    asyncio.run(run())
+    assert worked_on == [True]
+    assert service.slots.pixels == 0
+
+
+def test_a_picture_over_what_may_be_in_work_is_answered_all_the_same(place: Place) -> None:
+    place.publish()
+    client = place.client(Settings(max_total_pixels=1), key=place.key)
+    assert client.post("/road/1", content=PICTURE).status_code == 200
 
 
 def test_a_full_queue_names_the_setting(place: Place) -> None:
