@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from atrous.evaluation.svg import draw_line, draw_text, pick_ticks, write_tick
 from benchmarks.results import write_cell
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ TOP = TITLE_HEIGHT + LEGEND_HEIGHT
 BAR_HEIGHT, BAR_GAP, GROUP_GAP = 16, 3, 12
 LINES_HEIGHT = 240
 LETTER_WIDTH, VALUE_WIDTH = 6.8, 60
-MOST_TICKS = 6
 
 # Told apart by the colour-blind, and from the paper in both themes.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
@@ -75,23 +74,14 @@ def draw_lines(chart: Chart) -> str:
     def height_of(value: float) -> float:
         return bottom - LINES_HEIGHT * value / ticks[-1]
 
-    body = [_line(left, height_of(tick), right, height_of(tick)) for tick in ticks]
-    body += [_text(left - 8, height_of(tick) + 4, _write_tick(tick), "end") for tick in ticks]
-    body += [_text(x, bottom + 18, group.label, "middle") for x, group in zip(places, chart.groups, strict=True)]
+    body = [draw_line(left, height_of(tick), right, height_of(tick)) for tick in ticks]
+    body += [draw_text(left - 8, height_of(tick) + 4, write_tick(tick), "end") for tick in ticks]
+    body += [draw_text(x, bottom + 18, group.label, "middle") for x, group in zip(places, chart.groups, strict=True)]
     for number, colour in zip(range(len(chart.series)), COLOURS, strict=False):
         values = [(x, group.values[number]) for x, group in zip(places, chart.groups, strict=True)]
         body += _draw_curve([(x, height_of(value)) for x, value in values if value is not None], colour)
-    axis = _text((left + right) / 2, bottom + 38, f"{chart.axis}, by {chart.base}", "middle", "unit")
+    axis = draw_text((left + right) / 2, bottom + 38, f"{chart.axis}, by {chart.base}", "middle", "unit")
     return _frame(chart, [*body, axis], bottom + AXIS_HEIGHT)
-
-
-def pick_ticks(top: float) -> list[float]:
-    """Round numbers from 0 to `top` or just above: steps of 1, 2 or 5 times a power of ten."""
-    if top <= 0:
-        return [0.0, 1.0]
-    power = 10.0 ** math.floor(math.log10(top / MOST_TICKS))
-    step = next(power * factor for factor in (1, 2, 5, 10, 20) if top / (power * factor) <= MOST_TICKS)
-    return [step * number for number in range(math.ceil(top / step - 1e-9) + 1)]
 
 
 def _draw_rows(chart: Chart, bars: Sequence[Sequence[tuple[int, ...]]]) -> str:
@@ -113,14 +103,14 @@ def _draw_rows(chart: Chart, bars: Sequence[Sequence[tuple[int, ...]]]) -> str:
     y = float(TOP)
     for group, group_bars in zip(chart.groups, bars, strict=True):
         middle = y + (len(group_bars) * (BAR_HEIGHT + BAR_GAP) - BAR_GAP) / 2
-        body.append(_text(left - 8, middle + 4, group.label, "end"))
+        body.append(draw_text(left - 8, middle + 4, group.label, "end"))
         for bar in group_bars:
             body += _draw_bar(group, bar, left, y, scale)
             y += BAR_HEIGHT + BAR_GAP
         y += GROUP_GAP
-    grid = [_line(left + tick * scale, TOP - 6, left + tick * scale, y) for tick in ticks]
-    marks = [_text(left + tick * scale, y + 16, _write_tick(tick), "middle") for tick in ticks]
-    axis = _text((left + WIDTH - VALUE_WIDTH) / 2, y + 36, chart.axis, "middle", "unit")
+    grid = [draw_line(left + tick * scale, TOP - 6, left + tick * scale, y) for tick in ticks]
+    marks = [draw_text(left + tick * scale, y + 16, write_tick(tick), "middle") for tick in ticks]
+    axis = draw_text((left + WIDTH - VALUE_WIDTH) / 2, y + 36, chart.axis, "middle", "unit")
     return _frame(chart, [*grid, *body, *marks, axis], y + AXIS_HEIGHT)
 
 
@@ -134,7 +124,7 @@ def _draw_bar(group: Group, numbers: Iterable[int], left: float, y: float, scale
         )
         x, total = x + width, total + value
     label = write_cell(float(total)) if known else "not measured"
-    return [*parts, _text(x + 6, y + BAR_HEIGHT - 4, label, "start")]
+    return [*parts, draw_text(x + 6, y + BAR_HEIGHT - 4, label, "start")]
 
 
 def _draw_curve(points: Sequence[tuple[float, float]], colour: str) -> list[str]:
@@ -149,7 +139,7 @@ def _frame(chart: Chart, body: Sequence[str], height: float) -> str:
         f"<title>{escape(chart.title)}</title>",
         f"<style>{STYLE}</style>",
         f'<rect class="paper" width="{WIDTH}" height="{height:.0f}" rx="6"/>',
-        _text(MARGIN, 24, chart.title, "start", "title"),
+        draw_text(MARGIN, 24, chart.title, "start", "title"),
         *_draw_legend(chart.series),
         *body,
         "</svg>",
@@ -163,22 +153,10 @@ def _draw_legend(series: Sequence[str]) -> list[str]:
     # One series is told by the title.
     for name, colour in zip(series if len(series) > 1 else (), COLOURS, strict=False):
         parts.append(f'<rect x="{x:.1f}" y="{TITLE_HEIGHT}" width="11" height="11" rx="2" fill="{colour}"/>')
-        parts.append(_text(x + 16, TITLE_HEIGHT + 10, name, "start"))
+        parts.append(draw_text(x + 16, TITLE_HEIGHT + 10, name, "start"))
         x += 36 + LETTER_WIDTH * len(name)
     return parts
 
 
 def _values(groups: Iterable[Group]) -> list[float]:
     return [value for group in groups for value in group.values if value is not None]
-
-
-def _line(x1: float, y1: float, x2: float, y2: float) -> str:
-    return f'<line class="grid" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-
-
-def _text(x: float, y: float, words: str, anchor: str, style: str = "label") -> str:
-    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
-
-
-def _write_tick(value: float) -> str:
-    return f"{value:,.10g}"

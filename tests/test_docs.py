@@ -34,6 +34,7 @@ from atrous.datasets.version_settings import (
     Resize,
     TileStep,
 )
+from atrous.evaluation.score_warnings import Kind as WarningKind
 from atrous.server.routes import ROUTES
 from atrous.server.settings import OPTIONS, Settings
 from atrous.training.recipe import Recipe
@@ -172,6 +173,11 @@ def test_every_export_is_described_with_what_it_cannot_say() -> None:
 def test_every_kind_of_finding_is_described_with_what_follows() -> None:
     told = {row[0]: row[1] for row in read_rows(FINDINGS_PAGE) if row[1] in {"left out", "look at it"}}
     assert told == {f"`{kind}`": "look at it" if kind in WARNINGS else "left out" for kind in Kind}
+
+
+def test_every_kind_of_warning_about_scores_is_described() -> None:
+    told = {row[0] for row in read_rows(DOCS / "reference" / "report.md")}
+    assert not [kind for kind in WarningKind if f"`{kind}`" not in told]
 
 
 def test_every_fix_is_described() -> None:

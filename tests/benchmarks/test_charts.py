@@ -3,7 +3,9 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 import pytest
-from benchmarks.charts import Chart, Group, draw_bars, draw_lines, draw_stacks, pick_ticks
+from benchmarks.charts import Chart, Group, draw_bars, draw_lines, draw_stacks
+
+from atrous.evaluation.svg import pick_ticks
 
 CHART = Chart(
     "Answers <& more>",

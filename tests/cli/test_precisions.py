@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from atrous.cli.precisions import describe_int8, list_networks, show_int8
-from atrous.evaluation.report import Network
+from atrous.evaluation.about import Network
 
 BOTH = {"miou": 0.5647, "fp32_bytes": 17_863_704, "int8_miou": 0.5652, "int8_bytes": 5_101_777}
 REFUSED = {"miou": 0.5647, "fp32_bytes": 17_863_704, "int8_reason": "no network in 8 bits, as it failed"}

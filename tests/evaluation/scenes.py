@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from atrous.evaluation.evaluate import Labelled
+    from atrous.evaluation.predicted import Labelled
 
 
 @dataclass(frozen=True, slots=True)

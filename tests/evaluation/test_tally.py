@@ -8,6 +8,7 @@ from tests.evaluation.scenes import answer
 
 from atrous.core.errors import InvalidInputError, StorageError
 from atrous.evaluation.kept import open_evaluation, write_evaluation
+from atrous.evaluation.sweep import sweep_thresholds
 from atrous.evaluation.tally import Named, Tally, add_tallies, read_tally, tally_picture, write_tally
 
 if TYPE_CHECKING:
@@ -54,7 +55,19 @@ def test_a_tally_comes_back_from_its_file(tmp_path: Path) -> None:
     assert back is not None
     assert np.array_equal(back.levels_KKT, two().levels_KKT)
     assert back.figures_PT.tobytes() == two().figures_PT.tobytes()
+    assert back.class_rows.tobytes() == two().class_rows.tobytes()
     assert back.pictures == two().pictures
+
+
+@pytest.mark.parametrize("percent", [0, 60, 61])
+def test_what_pictures_add_at_a_threshold_is_what_their_matrices_say(percent: int) -> None:
+    both = two()
+    counts = both.count_pictures(percent)
+    counts_KK = sweep_thresholds(both.levels_KKT)[:, :, percent]
+    assert counts.label_PK.tolist() == [[0, 2, 1], [0, 0, 0]]
+    assert counts.found_PK.sum(axis=0)[1:].tolist() == counts_KK.diagonal()[1:].tolist()
+    assert counts.predicted_PK.sum(axis=0)[1:].tolist() == counts_KK.sum(axis=0)[1:].tolist()
+    assert counts.predicted_PK[1].tolist() == ([0, 0, 1] if percent < 61 else [0, 0, 0])
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.99])

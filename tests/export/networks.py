@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -10,13 +11,13 @@ from tests.fakes.datasets import CLASS_MAP, SIZE, draw_picture
 
 from atrous.bundle.preprocessing import Preprocessing, fit_image, normalise
 from atrous.export.bundle import Provenance, write_bundle
-from atrous.models.architectures import build_network
+from atrous.models.architectures import DEFAULT_SHAPE, build_network
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from atrous.bundle.manifest import Manifest
-    from atrous.models.architectures import SegmentationNetwork
+    from atrous.models.architectures import SegmentationNetwork, Shape
 
 PREPROCESSING = Preprocessing(size=SIZE)
 CELL_PX = 4
@@ -32,18 +33,18 @@ PICTURES = [draw_picture(np.random.default_rng(seed))[0] for seed in range(3)]
 INPUTS = [normalise(fit_image(picture, PREPROCESSING), PREPROCESSING) for picture in PICTURES]
 
 
-def make_network(seed: int) -> SegmentationNetwork:
+def make_network(seed: int, shape: Shape = DEFAULT_SHAPE) -> SegmentationNetwork:
     torch.manual_seed(seed)
-    return build_network(PROVENANCE.architecture, PROVENANCE.encoder, len(CLASS_MAP)).eval()
+    return build_network(PROVENANCE.architecture, PROVENANCE.encoder, len(CLASS_MAP), shape).eval()
 
 
-def export(folder: Path, network: SegmentationNetwork) -> Manifest:
+def export(folder: Path, network: SegmentationNetwork, recipe: dict[str, Any] | None = None) -> Manifest:
     folder.mkdir()
     return write_bundle(
         folder,
         weights=network.network.state_dict(),
         class_map=CLASS_MAP,
         preprocessing=PREPROCESSING,
-        provenance=PROVENANCE,
+        provenance=replace(PROVENANCE, recipe=recipe) if recipe else PROVENANCE,
         pictures_HWC=PICTURES,
     )

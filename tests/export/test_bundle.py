@@ -28,6 +28,7 @@ from atrous.core.sizes import Size  # noqa: E402
 from atrous.export.bundle import record_metrics, write_bundle  # noqa: E402
 from atrous.export.onnx import export_onnx  # noqa: E402
 from atrous.export.parity import MAX_LOGIT_DIFFERENCE, compare_networks  # noqa: E402
+from atrous.models.architectures import read_shape  # noqa: E402
 from atrous.runtime.backends.onnx import open_onnx  # noqa: E402
 from atrous.runtime.loading import load_engine  # noqa: E402
 
@@ -166,3 +167,15 @@ def test_a_disk_that_refuses_the_weights_is_an_os_error(tmp_path: Path) -> None:
             pictures_HWC=PICTURES,
         )
     assert not (tmp_path / MANIFEST).exists()
+
+
+def test_the_shape_that_a_recipe_chose_is_exported(tmp_path: Path) -> None:
+    choices = {"output_stride": 8, "pyramid_rate": 6, "norm": "group"}
+    network = make_network(seed=3, shape=read_shape(choices))
+    export(tmp_path / "bundle", network, recipe=choices)
+    bundle = open_bundle(tmp_path / "bundle")
+    # A rate or a stride changes no weight, so only the answers tell whether they were kept.
+    assert bundle.manifest.parity["max_logit_difference"] <= MAX_LOGIT_DIFFERENCE
+    exported = open_onnx(bundle.weights_onnx, 0)
+    np.testing.assert_allclose(exported(INPUTS[0][None]), answer(network, INPUTS[0][None]), atol=1e-3)
+    assert bundle.manifest.recipe == choices

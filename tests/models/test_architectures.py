@@ -8,7 +8,7 @@ import segmentation_models_pytorch as smp  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from atrous.core.errors import InvalidInputError  # noqa: E402
-from atrous.models.architectures import ARCHITECTURES, Shape, build_network  # noqa: E402
+from atrous.models.architectures import ARCHITECTURES, Shape, TwoLogits, build_network, read_shape  # noqa: E402
 
 # The default, one of timm's, and a larger family of its own.
 ENCODERS = ("mobilenet_v2", "tu-test_resnet", pytest.param("efficientnet-b0", marks=pytest.mark.slow))
@@ -105,3 +105,80 @@ def test_an_unknown_architecture_is_refused_with_those_there_are() -> None:
 def test_an_encoder_that_is_unknown_or_cannot_be_dilated_is_refused_with_a_remedy(encoder: str) -> None:
     with pytest.raises(InvalidInputError, match=f"encoder '{encoder}'.*try mobilenet_v2"):
         build_network("deeplabv3plus", encoder, class_count=2)
+
+
+@each_architecture
+@pytest.mark.parametrize("stride", [8, 16])
+def test_the_encoders_last_stage_has_the_stride_that_is_asked_for(architecture: str, stride: int) -> None:
+    network = build_network(architecture, SMALL, class_count=3, shape=Shape(output_stride=stride)).eval()
+    with torch.inference_mode():
+        assert network.network.encoder(make_batch(1, 64, 96))[-1].shape[-2:] == (64 // stride, 96 // stride)
+        assert network(make_batch(1, 50, 70)).shape == (1, 3, 50, 70)
+        cell_px = 4 if architecture == "deeplabv3plus" else stride
+        assert network.score(make_batch(1, 64, 96)).shape == (1, 3, 64 // cell_px, 96 // cell_px)
+
+
+@each_architecture
+def test_a_stride_and_a_rate_change_no_weight(architecture: str) -> None:
+    weights, *others = (
+        build_network(architecture, SMALL, 3, shape).network.state_dict()
+        for shape in (Shape(), Shape(output_stride=8), Shape(output_stride=16), Shape(pyramid_rate=6))
+    )
+    for other in others:
+        assert {name: value.shape for name, value in weights.items()} == {
+            name: value.shape for name, value in other.items()
+        }
+
+
+def test_the_pyramid_has_the_rates_that_are_asked_for() -> None:
+    network = build_network("deeplabv3plus", SMALL, 3, Shape(pyramid_rate=6)).network
+    dilations = [convolution[0][0].dilation[0] for convolution in network.decoder.aspp[0].convs[1:4]]
+    assert dilations == [6, 12, 18]
+
+
+def test_a_frozen_norm_keeps_its_statistics_and_weights_and_the_decoders_does_not() -> None:
+    network = build_network("deeplabv3plus", "tu-test_resnet", 3, Shape(norm="frozen"))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network.train()
+    network(make_batch(2, 32, 32)).square().mean().backward()
+    with torch.no_grad():
+        for weight in network.parameters():
+            if weight.grad is not None:
+                weight.sub_(0.1 * weight.grad + 0.01)
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    norms = {name for name in before if name.startswith("network.encoder.") and before[name].ndim < 2}
+    assert not norms & changed
+    assert set(before) - norms == changed
+
+
+def test_a_frozen_norm_stays_frozen_through_training_and_evaluation() -> None:
+    network = build_network("deeplabv3plus", SMALL, 3, Shape(norm="frozen"))
+    for mode in (True, False, True):
+        network.train(mode)
+        modes = {
+            name.startswith("network.encoder."): module.training
+            for name, module in network.named_modules()
+            if isinstance(module, torch.nn.BatchNorm2d)
+        }
+        assert modes == {True: False, False: mode}
+
+
+@each_architecture
+@pytest.mark.parametrize("depth", [4, 5])
+def test_a_second_head_speaks_while_training_alone_and_is_none_of_the_weights(architecture: str, depth: int) -> None:
+    shape = Shape(encoder_depth=depth)
+    network = build_network(architecture, SMALL, 3, shape, auxiliary=True)
+    plain = build_network(architecture, SMALL, 3, shape)
+    assert network.network.state_dict().keys() == plain.network.state_dict().keys()
+    both = network.train()(make_batch(2, 33, 50))
+    assert isinstance(both, TwoLogits)
+    assert both.logits_BKHW.shape == both.auxiliary_BKHW.shape == (2, 3, 33, 50)
+    both.auxiliary_BKHW.square().mean().backward()
+    assert all(weight.grad is not None for weight in network.auxiliary.parameters())
+    with torch.inference_mode():
+        assert network.eval()(make_batch(1, 33, 50)).shape == (1, 3, 33, 50)
+        assert network.score(make_batch(1, 32, 48)).shape[:2] == (1, 3)
+
+
+def test_the_shape_of_an_old_recipe_is_what_it_was_then() -> None:
+    assert read_shape({"encoder_depth": 4, "decoder_channels": 64, "epochs": 3}) == Shape(4, 64)

@@ -149,3 +149,41 @@ def test_a_hub_out_of_reach_is_said_with_two_ways_on(
     with pytest.raises(UnavailableError, match=r"--encoder-weights FILE.*--encoder-weights none"):
         load_start(network, encoder, "imagenet")
     assert has_encoder_of(network, make_network(encoder, seed=1))
+
+
+def test_rows_of_the_last_layer_start_from_the_classes_that_are_named(tmp_path: Path) -> None:
+    source, network = make_network(TIMM, seed=1, class_count=5), make_network(TIMM, seed=2)
+    before = network.network.state_dict()[HEAD].clone()
+    load_start(network, TIMM, save(tmp_path, source.network.state_dict()), rows_K=(0, None, 4))
+    ours, theirs = network.network.state_dict(), source.network.state_dict()
+    assert torch.equal(ours[HEAD][[0, 2]], theirs[HEAD][[0, 4]])
+    assert torch.equal(ours[HEAD][1], before[1])
+    bias = HEAD.replace("weight", "bias")
+    assert torch.equal(ours[bias][[0, 2]], theirs[bias][[0, 4]])
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours if not name.startswith("segmentation_head."))
+
+
+def test_as_many_classes_of_other_names_do_not_share_rows(tmp_path: Path) -> None:
+    source, network = make_network(TIMM, seed=1), make_network(TIMM, seed=2)
+    before = network.network.state_dict()[HEAD].clone()
+    load_start(network, TIMM, save(tmp_path, source.network.state_dict()), rows_K=(0, None, None))
+    assert torch.equal(network.network.state_dict()[HEAD][1:], before[1:])
+
+
+def test_a_row_that_the_file_lacks_is_said(tmp_path: Path) -> None:
+    path = save(tmp_path, make_network(TIMM, seed=1).network.state_dict())
+    with pytest.raises(InvalidInputError, match="tells 3 classes apart, fewer than are named"):
+        load_start(make_network(TIMM, seed=2), TIMM, path, rows_K=(0, 1, 3))
+
+
+def test_a_safetensors_file_is_read(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    source, network = make_network(PLAIN, seed=1), make_network(PLAIN, seed=2)
+    path = tmp_path / "weights.safetensors"
+    save_file({f"model.{name}": value for name, value in source.network.state_dict().items()}, path)
+    load_start(network, PLAIN, str(path))
+    assert has_encoder_of(network, source)
+    path.write_bytes(b"not weights")
+    with pytest.raises(InvalidInputError, match="not a file of plain weights"):
+        load_start(network, PLAIN, str(path))

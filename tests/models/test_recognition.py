@@ -50,3 +50,9 @@ def test_weights_of_another_network_are_refused() -> None:
 def test_weights_without_a_last_layer_are_refused(weights: dict[str, Tensor]) -> None:
     with pytest.raises(InvalidInputError, match="segmentation_head"):
         count_classes(weights)
+
+
+def test_group_norm_is_recognised() -> None:
+    shape = Shape(decoder_channels=16, norm="group")
+    found = recognise_network(weights_of("deeplabv3plus", "mobilenet_v2", shape), ARCHITECTURES, ENCODERS)
+    assert (found.encoder, found.shape) == ("mobilenet_v2", shape)

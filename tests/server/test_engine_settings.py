@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from math import exp
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.fakes.pictures import BLUE, RED, encode_squares
+from tests.fakes.pictures import BLUE, RED, encode_squares, read_mask
 
+from atrous.bundle.manifest import MANIFEST
 from atrous.core.errors import MissingExtraError
 from atrous.runtime.loading import check_backend
 from atrous.server.app import create_app
@@ -61,3 +64,20 @@ def test_requests_that_share_passes_get_their_own_answers(place: Place) -> None:
     with ThreadPoolExecutor(8) as callers:
         replies = list(callers.map(lambda data: client.post("/road/1", content=data).json(), pictures))
     assert [reply["predictions"]["present_class_ids"] for reply in replies] == [[1], [3]] * 8
+
+
+def test_confidence_is_corrected_where_the_operator_asks_for_it(place: Place) -> None:
+    place.publish()
+    manifest = place.bundle_folder() / MANIFEST
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"calibration": {"temperature": 2.0}}))
+
+    def see(settings: Settings) -> tuple[list[int], int]:
+        answer = place.client(settings, key=place.key).post("/road/1", content=PICTURE, params={"confidence": 0})
+        content = answer.json()
+        return content["predictions"]["present_class_ids"], int(read_mask(content, "confidence_mask").max())
+
+    classes, sure = see(Settings())
+    same_classes, less_sure = see(Settings(calibrated=True))
+    assert same_classes == classes == [1, 3]
+    # Red scores 10, background 5 and the others 0; then half of that.
+    assert (sure, less_sure) == (int(255 / (1 + exp(-5) + 2 * exp(-10))), int(255 / (1 + exp(-2.5) + 2 * exp(-5))))

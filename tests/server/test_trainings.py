@@ -10,7 +10,8 @@ from tests.server.place import Place, make_place
 
 from atrous.bundle.manifest import read_manifest, write_manifest
 from atrous.server.settings import Settings
-from atrous.training.recipe import Recipe
+from atrous.training.recipe import Recipe, read_recipe
+from atrous.training.template import make_template
 from atrous.workspace.records import JobKind, Model, TrainingState, VersionState, Wish
 
 if TYPE_CHECKING:
@@ -70,7 +71,10 @@ def test_nothing_asked_for_trains_the_default_from_the_weights_of_the_server(pla
         "modelType": "deeplabv3plus-sem",
     }
     training = find(place, reply.json()["trainingId"])
-    assert training.recipe == Recipe(encoder_weights="none").as_json()
+    assert read_recipe(training.recipe) == Recipe(
+        encoder_weights="none", preset="balanced", epochs=600, class_weights="none", batch_size=4, validate_every=6
+    )
+    assert training.recipe["derived"]["epochs"] == "at most 600 from random weights"
     (job,) = place.ports.queue.list_jobs("acme", JobKind.TRAIN)
     assert job.subject == training.id
 
@@ -183,8 +187,24 @@ def test_the_recipe_can_be_described_edited_and_sent_back(place: Place, client: 
     template = described["template"]
     assert template["hyperparameters"]["encoder_weights"] == "none"
     template["hyperparameters"]["learning_rate"] = 0.01
-    recipe = find(place, start(client, modelType="deeplabv3plus-r18", trainRecipe=template)).recipe
-    assert recipe == Recipe(encoder="resnet18", encoder_weights="none", learning_rate=0.01).as_json()
+    trained = find(place, start(client, modelType="deeplabv3plus-r18", trainRecipe=template)).recipe
+    assert make_template(read_recipe(trained)) == template
+    assert (trained["encoder"], trained["derived"]) == ("resnet18", {})
+
+
+def test_a_preset_of_the_recipe_derives_what_is_left_open(place: Place, client: TestClient) -> None:
+    template = {"hyperparameters": {"preset": "fast", "epochs": 2}}
+    recipe = find(place, start(client, modelType="deeplabv3plus-m", trainRecipe=template)).recipe
+    assert (recipe["encoder"], recipe["epochs"], recipe["decoder_channels"]) == ("resnet34", 2, 128)
+    assert "epochs" not in recipe["derived"]
+    assert recipe["derived"]["decoder_channels"] == "preset fast"
+
+
+def test_speed_is_a_preset_where_the_recipe_names_none(place: Place, client: TestClient) -> None:
+    named = {"hyperparameters": {"preset": "none"}}
+    recipes = [find(place, start(client, speed="accurate", **more)).recipe for more in ({}, {"trainRecipe": named})]
+    assert [recipe["preset"] for recipe in recipes] == ["accurate", "none"]
+    assert [recipe["scale_max"] for recipe in recipes] == [2.0, 1.5]
 
 
 @pytest.mark.parametrize(("wish", "kept"), [("cancel", Wish.CANCEL), ("stop", Wish.STOP)])

@@ -14,16 +14,17 @@ from tests.fakes.datasets import SIZE, draw_samples  # noqa: E402
 from tests.training.runs import make_config  # noqa: E402
 
 from atrous.bundle.contrast import Contrast  # noqa: E402
-from atrous.bundle.preprocessing import Fit, Preprocessing, fit_mask  # noqa: E402
+from atrous.bundle.preprocessing import Fit, Preprocessing, fit_mask, normalise  # noqa: E402
 from atrous.bundle.regions import StaticCrop, Tiles  # noqa: E402
 from atrous.datasets.content import Stage, load_sample  # noqa: E402
 from atrous.training.batches import (  # noqa: E402
     AugmentedSamples,
+    BatchLoader,
     FittedSamples,
     epoch_order,
-    load_batches,
     sample_seed,
 )
+from atrous.training.feed import Feed  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,12 +32,12 @@ if TYPE_CHECKING:
 LARGEST_SEED = 2**32 - 1
 
 
-def load(folder: Path, *, workers: int = 0, epoch: int = 0, cached: bool = False, **changes):
+def load(folder: Path, *, workers: int = 0, epoch: int = 0, **changes):
     config = make_config(folder, **changes)
-    fitted = FittedSamples(config.samples, config.preprocessing, cached=cached)
+    fitted = FittedSamples(config.samples, config.preprocessing)
     samples = AugmentedSamples(fitted, config.preprocessing, config.recipe)
     order = epoch_order(config.recipe.seed, epoch, len(fitted), config.recipe.batch_size)
-    return list(load_batches(samples, order, epoch=epoch, workers=workers))
+    return list(BatchLoader(samples, workers=workers).load(order, epoch=epoch))
 
 
 def are_equal(ours, theirs) -> bool:
@@ -63,13 +64,27 @@ def test_each_picture_of_each_epoch_has_a_seed_of_its_own_that_torch_accepts() -
         torch.Generator().manual_seed(seed)
 
 
-def test_batches_hold_normalised_pictures_and_ids(tmp_path: Path) -> None:
+def test_batches_hold_pictures_and_ids(tmp_path: Path) -> None:
     batches = load(tmp_path, batch_size=3)
-    assert [len(input_BCHW) for input_BCHW, _ in batches] == [3, 3, 1]
-    for input_BCHW, mask_BHW in batches:
-        assert (input_BCHW.dtype, mask_BHW.dtype) == (torch.float32, torch.int64)
-        assert input_BCHW.shape[1:] == (3, SIZE.height, SIZE.width)
+    assert [len(image_BCHW) for image_BCHW, _ in batches] == [3, 3, 1]
+    for image_BCHW, mask_BHW in batches:
+        assert (image_BCHW.dtype, mask_BHW.dtype) == (torch.uint8, torch.uint8)
+        assert image_BCHW.shape[1:] == (3, SIZE.height, SIZE.width)
         assert set(mask_BHW.unique().tolist()) <= {0, 1, 2, 255}
+
+
+def test_a_device_is_fed_what_a_server_would_feed_the_network(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    preprocessing = replace(config.preprocessing, mean_RGB=(0.4, 0.5, 0.6), std_RGB=(0.21, 0.22, 0.23))
+    ((image_BCHW, mask_BHW),) = load(tmp_path, batch_size=7)
+    feed = Feed(iter([(image_BCHW, mask_BHW)]), preprocessing, torch.device("cpu"))
+    batch = feed.take()
+    for image_CHW, input_CHW in zip(image_BCHW, batch.input_BCHW, strict=True):
+        bgr_HWC = np.ascontiguousarray(image_CHW.numpy()[::-1].transpose(1, 2, 0))
+        np.testing.assert_array_equal(input_CHW.numpy(), normalise(bgr_HWC, preprocessing))
+    assert batch.mask_BHW.dtype == torch.int64
+    assert torch.equal(batch.mask_BHW, mask_BHW.long())
+    assert feed.waited_s > 0
 
 
 def test_without_augmentation_a_mask_comes_as_it_is_fitted(tmp_path: Path) -> None:
@@ -87,10 +102,10 @@ def test_a_picture_that_is_prepared_is_not_prepared_again(tmp_path: Path) -> Non
     for original in originals:
         image_HWC, mask_HW = load_sample(original)
         prepared = replace(original, stage=Stage.PREPARED)
-        seen_HWC, seen_HW = FittedSamples([prepared], steps, cached=False)[0]
+        seen_HWC, seen_HW = FittedSamples([prepared], steps)[0]
         np.testing.assert_array_equal(seen_HWC, image_HWC)
         np.testing.assert_array_equal(seen_HW, mask_HW)
-        assert not np.array_equal(FittedSamples([original], steps, cached=False)[0][0], image_HWC)
+        assert not np.array_equal(FittedSamples([original], steps)[0][0], image_HWC)
 
 
 def test_a_tile_is_not_cropped_again(tmp_path: Path) -> None:
@@ -98,21 +113,10 @@ def test_a_tile_is_not_cropped_again(tmp_path: Path) -> None:
     steps = replace(plain, crop=StaticCrop(0, 0, 50, 50), tiles=Tiles(rows=2, columns=2))
     sample = draw_samples(tmp_path)[0]
     (seen_HWC, seen_HW), (expected_HWC, expected_HW) = (
-        FittedSamples([one], taken, cached=False)[0]
-        for one, taken in ((replace(sample, stage=Stage.TILE), steps), (sample, plain))
+        FittedSamples([one], taken)[0] for one, taken in ((replace(sample, stage=Stage.TILE), steps), (sample, plain))
     )
     np.testing.assert_array_equal(seen_HWC, expected_HWC)
     np.testing.assert_array_equal(seen_HW, expected_HW)
-
-
-def test_a_cache_changes_no_batch(tmp_path: Path) -> None:
-    config = make_config(tmp_path)
-    fitted = FittedSamples(config.samples, config.preprocessing, cached=True)
-    samples = AugmentedSamples(fitted, config.preprocessing, config.recipe)
-    order = epoch_order(config.recipe.seed, 0, len(fitted), config.recipe.batch_size)
-    first, second = (list(load_batches(samples, order, epoch=0, workers=0)) for _ in range(2))
-    assert are_equal(first, second)
-    assert are_equal(first, load(tmp_path))
 
 
 def test_worker_processes_prepare_the_same_batches(tmp_path: Path) -> None:
@@ -127,7 +131,7 @@ class InterruptHandlers(torch.utils.data.Dataset):
 
 
 def test_worker_processes_leave_ctrl_c_to_the_one_that_trains() -> None:
-    ((_, is_ignored_B),) = load_batches(InterruptHandlers(), [[0, 1]], epoch=0, workers=1)
+    ((_, is_ignored_B),) = BatchLoader(InterruptHandlers(), workers=1).load([[0, 1]], epoch=0)
     assert is_ignored_B.all()
     assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 

@@ -23,6 +23,7 @@ from atrous.training.validation import validate  # noqa: E402
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from atrous.training.listener import StepReport
     from atrous.training.recipe import TrainingConfig
 
 # One class hides under another: a network that learns the road is wrong on every valid pixel.
@@ -61,6 +62,7 @@ def test_each_epoch_is_a_report_and_a_line_of_the_log(tmp_path: Path) -> None:
     steps = [report.loss for report in listener.steps]
     assert listener.epochs[1].loss == pytest.approx(sum(steps[3:6]) / 3)
     assert all(report.pictures_per_s > 0 for report in listener.epochs)
+    assert all(0 < report.data_wait_share < 1 for report in listener.epochs)
 
 
 def test_the_best_checkpoint_is_the_epoch_of_the_highest_valid_miou(tmp_path: Path) -> None:
@@ -101,6 +103,26 @@ def test_worker_processes_change_no_weight(tmp_path: Path) -> None:
         for workers in (0, 2)
     )
     assert alone == helped
+
+
+@pytest.mark.parametrize(
+    "shortage",
+    [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")],
+)
+def test_memory_that_does_not_suffice_is_said(tmp_path: Path, shortage: RuntimeError) -> None:
+    class Greedy(Recorder):
+        def on_step(self, report: StepReport) -> None:
+            super().on_step(report)
+            raise shortage
+
+    with pytest.raises(InvalidInputError, match="--batch-size 2: the device has not enough memory"):
+        run_training(make_config(tmp_path), Greedy())
+
+
+def test_a_model_tells_what_it_was_trained_on(tmp_path: Path) -> None:
+    surroundings = run_training(make_config(tmp_path, epochs=1)).surroundings
+    assert surroundings["torch"] == torch.__version__
+    assert (surroundings["threads"], surroundings["processes"]) == (torch.get_num_threads(), 1)
 
 
 def test_pictures_without_any_label_train_to_finite_weights(tmp_path: Path) -> None:

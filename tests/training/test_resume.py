@@ -99,6 +99,14 @@ def test_a_kill_changes_nothing(tmp_path: Path, whole: dict[str, Any], killer: K
     assert describe(config) == whole
 
 
+def test_a_kill_with_worker_processes_changes_nothing(tmp_path: Path, whole: dict[str, Any]) -> None:
+    config = make_config(tmp_path, workers=2)
+    exit_code, _ = run_in_process(config, Killer(after_steps=IN_SECOND_EPOCH + 1))
+    assert exit_code == -signal.SIGKILL
+    assert run_in_process(replace(config, resume=True), SilentListener()) == (0, "")
+    assert describe(config) == whole
+
+
 def test_a_full_disk_is_said_and_leaves_the_last_checkpoint(tmp_path: Path, whole: dict[str, Any]) -> None:
     config = make_config(tmp_path)
     exit_code, said = run_in_process(config, DiskFiller())

@@ -60,7 +60,7 @@ def test_what_is_outside_is_validated_as_the_background_that_a_server_answers(co
 def test_what_is_outside_is_no_part_of_a_batch(config: TrainingConfig) -> None:
     uncropped = replace(config.preprocessing, crop=None)
     for index, sample in enumerate(config.samples):
-        _, mask_HW = FittedSamples(config.samples, config.preprocessing, cached=False)[index]
+        _, mask_HW = FittedSamples(config.samples, config.preprocessing)[index]
         label_HW = load_sample(sample)[1]
         inside_HW = np.ascontiguousarray(label_HW[:, : label_HW.shape[1] // 2])
         np.testing.assert_array_equal(mask_HW, fit_mask(inside_HW, uncropped))

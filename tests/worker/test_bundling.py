@@ -38,6 +38,7 @@ def test_scores_and_size_of_the_network_are_told_where_8_bits_are_off(
     assert metrics == {
         "split": "valid",
         "miou": manifest.metrics["plain"]["mean_iou"],
+        "miou_interval": manifest.metrics["plain"]["interval"]["mean_iou"],
         "served_miou": manifest.metrics["served"]["mean_iou"],
         "fp32_bytes": (folder / "weights.onnx").stat().st_size,
     }

@@ -81,7 +81,9 @@ def test_a_run_that_was_killed_after_publishing_makes_no_second_model(ports: Por
 @pytest.mark.parametrize("classes", [2, 4])
 def test_weights_for_other_classes_are_refused_by_both_counts(ports: Ports, tmp_path: Path, classes: int) -> None:
     job = upload(ports, write_weights(tmp_path / "weights.pt", classes))
-    with pytest.raises(InvalidInputError, match=f"{classes} classes.*has 3 with background: background, road, sign"):
+    with pytest.raises(
+        InvalidInputError, match=f"{classes} classes.*there are 3 with background: background, road, sign"
+    ):
         publish(ports, job, tmp_path / "job")
     assert not ports.store.list_models("acme")
 

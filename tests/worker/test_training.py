@@ -103,6 +103,12 @@ def test_a_finished_job_is_done_and_its_model_found_by_its_version(finished: Fin
     assert finished.model.training == finished.training.id
 
 
+def test_a_finished_job_has_recorded_its_learning_curve(finished: Finished) -> None:
+    recorded = finished.place.ports.store.find_training("home", finished.training.id)
+    assert recorded is not None
+    assert [figures["epoch"] for figures in recorded.epochs] == list(range(1, EPOCHS + 1))
+
+
 def test_a_finished_job_has_asked_for_an_evaluation_of_its_model(finished: Finished) -> None:
     (evaluation,) = finished.place.ports.store.list_evaluations("home")
     assert (evaluation.model, evaluation.state) == (finished.model.slug, EvaluationState.RUNNING)

@@ -56,13 +56,22 @@ def read_configs(folder: Path) -> tuple[ClassMap, Preprocessing]:
     Raises:
         InvalidBundleError: naming the file that is missing or unusable.
     """
-    try:
-        class_map = ClassMap(tuple((folder / CLASS_NAMES).read_text(encoding="utf-8").splitlines()))
-    except (OSError, UnicodeDecodeError, InvalidInputError) as error:
-        raise InvalidBundleError(f"{folder.name}/{CLASS_NAMES}: {error}") from error
+    class_map = read_class_map(folder)
     if len(class_map) < MIN_MODEL_CLASSES:
         raise InvalidBundleError(f"{folder.name}/{CLASS_NAMES}: names {len(class_map)} class; a model has at least 2")
     return class_map, read_inference_config(_read_json(folder, INFERENCE_CONFIG))
+
+
+def read_class_map(folder: Path) -> ClassMap:
+    """The class names of a model's folder, in the order of its scores.
+
+    Raises:
+        InvalidBundleError: if they are missing or cannot be.
+    """
+    try:
+        return ClassMap(tuple((folder / CLASS_NAMES).read_text(encoding="utf-8").splitlines()))
+    except (OSError, UnicodeDecodeError, InvalidInputError) as error:
+        raise InvalidBundleError(f"{folder.name}/{CLASS_NAMES}: {error}") from error
 
 
 def write_configs(folder: Path, class_map: ClassMap, preprocessing: Preprocessing) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 # A fact of the recipe: {"height": ..., "width": ...}.
 PICTURE_SIZE = "picture_size"
+# A fact of the calibration.
+TEMPERATURE = "temperature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Manifest:
             cells with the same class.
         sha256: hash of each file, by name.
         int8: what became of the network in 8 bits; empty where none was tried.
+        calibration: the temperature that makes confidence mean what it says, and how it was found; empty where there is
+            none.
     """
 
     format_version: int
@@ -45,6 +50,7 @@ class Manifest:
     created: str
     sha256: dict[str, str]
     int8: dict[str, Any] = field(default_factory=dict[str, Any])
+    calibration: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def picture_size(self) -> Size | None:
@@ -58,6 +64,20 @@ class Manifest:
             return None if told is None else Size(height=int(told["height"]), width=int(told["width"]))
         except (ValueError, KeyError, TypeError, InvalidInputError) as error:
             raise InvalidBundleError(f"{MANIFEST}: {PICTURE_SIZE} of the recipe is no size; export again") from error
+
+    @property
+    def temperature(self) -> float | None:
+        """What logits are divided by so that confidence means what it says, above 0; None if it is not known.
+
+        Raises:
+            InvalidBundleError: if what the calibration tells is no such number.
+        """
+        told = self.calibration.get(TEMPERATURE)
+        if told is None:
+            return None
+        if isinstance(told, bool) or not isinstance(told, int | float) or not 0 < told < math.inf:
+            raise InvalidBundleError(f"{MANIFEST}: {TEMPERATURE} of the calibration is no number above 0; export again")
+        return float(told)
 
 
 def hash_files(folder: Path) -> dict[str, str]:
@@ -87,11 +107,13 @@ def read_manifest(folder: Path) -> Manifest:
         version = content["format_version"]
         if version != FORMAT_VERSION:
             raise InvalidBundleError(f"{folder.name}/{MANIFEST}: format {version}; this release reads {FORMAT_VERSION}")
-        # Older bundles tell nothing of 8 bits.
-        content = {"int8": {}} | content
+        # Older bundles tell nothing of these.
+        content = {"int8": {}, "calibration": {}} | content
         manifest = Manifest(**{field.name: content[field.name] for field in fields(Manifest)})
         # As dicts, so that anything else is damage.
-        return replace(manifest, sha256=dict(manifest.sha256), int8=dict(manifest.int8))
+        return replace(
+            manifest, sha256=dict(manifest.sha256), int8=dict(manifest.int8), calibration=dict(manifest.calibration)
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidBundleError(f"{folder.name}/{MANIFEST}: missing or damaged; export the model again") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from atrous.cli.terminal import percent
-from atrous.evaluation.report import Network
+from atrous.evaluation.about import Network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

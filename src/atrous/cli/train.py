@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import TextColumn
 
+from atrous.bundle.bundle import open_bundle
 from atrous.cli.home import WorkspaceOption, find_home, open_ports
 from atrous.cli.precisions import describe_int8
+from atrous.cli.recipes import complete_recipe
 from atrous.cli.terminal import open_progress, percent, say
 from atrous.core.errors import InvalidInputError
 from atrous.core.ids import parse_version_id
@@ -20,39 +22,69 @@ from atrous.workspace.trainings import resume_training, start_training
 from atrous.workspace.versions import find_version
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
 
     from rich.progress import Progress
 
     from atrous.training.listener import EpochReport, StepReport
-    from atrous.workspace.records import Model
+    from atrous.workspace.records import Model, Training
 
 LOSS_SMOOTHING = 0.9
 
 
 def train(
     version: Annotated[str, typer.Argument(help="PROJECT/VERSION, such as road/1.")],
+    preset: Annotated[
+        str | None,
+        typer.Option(help="fast, balanced or accurate decides what is left open; none: plain defaults."),
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="s, m or l: mobilenet_v2, resnet34 or resnet101.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="A model to start from, such as road/1; classes match by name.")
+    ] = None,
     architecture: Annotated[str | None, typer.Option(help="deeplabv3plus or deeplabv3.")] = None,
     encoder: Annotated[str | None, typer.Option(help="mobilenet_v2, resnet50, efficientnet-b0, tu-…")] = None,
     encoder_weights: Annotated[str | None, typer.Option(help="imagenet, none, or a file of weights.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the train pictures.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Pictures per step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option("--lr", "--learning-rate", help="Peak of AdamW.")] = None,
-    encoder_lr_factor: Annotated[float | None, typer.Option(help="The encoder's share of it.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Of AdamW.")] = None,
+    optimiser: Annotated[str | None, typer.Option(help="adamw or sgd.")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--lr", "--learning-rate", help="Its peak.")] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of sgd.")] = None,
+    encoder_lr_factor: Annotated[float | None, typer.Option(help="The encoder's share of the learning rate.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Of the optimiser.")] = None,
     encoder_depth: Annotated[int | None, typer.Option(help="Stages of the encoder that are used, 4 or 5.")] = None,
+    output_stride: Annotated[int | None, typer.Option(help="8 is finer and slower than 16; 0 leaves it.")] = None,
+    pyramid_rate: Annotated[int | None, typer.Option(help="Smallest dilation of the pyramid.")] = None,
+    norm: Annotated[str | None, typer.Option(help="batch, frozen or group.")] = None,
     decoder_channels: Annotated[int | None, typer.Option(help="Width of the decoder.")] = None,
     dropout: Annotated[float | None, typer.Option(help="Share of the pyramid's values dropped in each step.")] = None,
     class_weights: Annotated[str | None, typer.Option(help="balanced or none.")] = None,
+    rare_pictures: Annotated[
+        float | None, typer.Option(help="Pictures of classes that fewer than this share show are drawn more often.")
+    ] = None,
+    label_smoothing: Annotated[float | None, typer.Option(help="Share of each label spread over all classes.")] = None,
+    hard_share: Annotated[float | None, typer.Option(help="Share of the pixels, the hardest, that count.")] = None,
+    hard_below: Annotated[float | None, typer.Option(help="Pixels less sure than this count too.")] = None,
+    overlap_loss: Annotated[str | None, typer.Option(help="dice, lovasz or none, beside cross-entropy.")] = None,
+    overlap_weight: Annotated[float | None, typer.Option(help="How often that counts.")] = None,
+    auxiliary_weight: Annotated[float | None, typer.Option(help="How often a second head's loss counts.")] = None,
     ema_horizon: Annotated[float | None, typer.Option(help="Share of steps averaged over; 0 is off.")] = None,
     flip: Annotated[bool | None, typer.Option("--flip/--no-flip", help="Mirror pictures at random.")] = None,
     scale_min: Annotated[float | None, typer.Option(help="Smallest random zoom.")] = None,
     scale_max: Annotated[float | None, typer.Option(help="Largest random zoom.")] = None,
+    crop_share: Annotated[float | None, typer.Option(help="Size of the crops as a share of the network's.")] = None,
+    balanced_crops: Annotated[float | None, typer.Option(help="Share of the crops placed over a drawn class.")] = None,
+    copy_paste: Annotated[float | None, typer.Option(help="Share of the pictures given rare classes.")] = None,
     colour_jitter: Annotated[float | None, typer.Option(help="Strength of colour changes, 0 to 1.")] = None,
     int8: Annotated[str | None, typer.Option(help="auto or off: the network in 8 bits, too.")] = None,
     validate_every: Annotated[int | None, typer.Option(help="Epochs between validations.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides everything random.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    devices: Annotated[int | None, typer.Option(help="GPUs that share each batch.")] = None,
+    deterministic: Annotated[
+        bool | None, typer.Option("--deterministic/--no-deterministic", help="The same weights each time.")
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes preparing pictures; -1 chooses.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest unfinished training.")] = False,
@@ -68,24 +100,22 @@ def train(
     runs = find_home() / "runs"
     require_torch()
     if resume:
+        chosen |= {name: value for name, value in (("size", size), ("from", start)) if value is not None}
         if chosen:
             raise InvalidInputError(f"--resume keeps the recipe it began with; leave out {_flags(chosen)}")
         training = resume_training(ports, found, has_checkpoint=lambda one: has_checkpoint(runs / one.id))
     else:
-        training = start_training(ports, found, _complete_recipe(chosen))
-    recipe = training.recipe
-    say(
-        f"training {found.id} ({training.id}): {recipe['architecture']}, {recipe['encoder']}, "
-        f"weights {recipe['encoder_weights']}, {recipe['epochs']} epochs"
-    )
-    with TerminalListener(recipe["epochs"]) as listener:
+        recipe = complete_recipe(ports, found, chosen, size=size, start=start)
+        training = start_training(ports, found, recipe.as_json())
+    say(f"training {found.id} ({training.id}): {_describe(training)}")
+    with TerminalListener(training.recipe["epochs"]) as listener:
         model = run_training_job(
             ports, training, found, run_folder=runs / training.id, listener=listener, resume=resume
         )
-    _say_end(model)
+    _say_end(model, ports.bundles.locate(model.workspace, model.slug))
 
 
-RECIPE_OPTIONS = frozenset(train.__annotations__) - {"version", "resume", "workspace", "return"}
+RECIPE_OPTIONS = frozenset(train.__annotations__) - {"version", "size", "start", "resume", "workspace", "return"}
 
 
 class TerminalListener:
@@ -147,21 +177,23 @@ class TerminalListener:
         say("stopping after this batch; press Ctrl-C again to stop at once, without its checkpoint")
 
 
-def _complete_recipe(chosen: dict[str, Any]) -> dict[str, Any]:
-    from atrous.training.recipe import Recipe
-
-    return Recipe(**chosen).as_json()
+def _describe(training: Training) -> str:
+    recipe = training.recipe
+    return (
+        f"{recipe['architecture']}, {recipe['encoder']}, weights {recipe['encoder_weights']}, {recipe['epochs']} epochs"
+    )
 
 
 def _flags(chosen: dict[str, Any]) -> str:
     return ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
 
 
-def _say_end(model: Model) -> None:
+def _say_end(model: Model, bundle: Path) -> None:
     say(
         f"published {model.version_id} as {model.workspace}/{model.slug}: "
         f"mIoU {percent(model.metrics['miou'])} on valid by plain winner, "
         f"{percent(model.metrics['served_miou'])} as served"
     )
     say(describe_int8(model.metrics))
+    say(f"weights sha256 {open_bundle(bundle).manifest.recipe['weights_sha256']}")
     say(f"next: atrous evaluate {model.version_id}   atrous serve")

@@ -123,11 +123,17 @@ def count_class_pixels(samples: Iterable[Sample], class_count: int) -> NDArray[n
     Raises:
         InvalidDatasetError: naming the mask, if one is damaged or holds an id that is neither a class nor void.
     """
-    total = np.zeros(class_count, np.int64)
+    return count_picture_pixels(samples, class_count).sum(axis=0)
+
+
+def count_picture_pixels(samples: Iterable[Sample], class_count: int) -> NDArray[np.int64]:
+    """Pixels by picture and class id [P, K] over all masks, void left out.
+
+    Raises:
+        InvalidDatasetError: as `count_class_pixels` does.
+    """
     with closing(map_in_threads(partial(_count_sample, class_count=class_count), samples)) as counts:
-        for count in counts:
-            total += count
-    return total
+        return np.array(list(counts), np.int64).reshape(-1, class_count)
 
 
 def _count_sample(sample: Sample, class_count: int) -> NDArray[np.int64]:

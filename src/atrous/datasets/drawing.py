@@ -40,7 +40,7 @@ def css_colour(class_id: int, draw: Draw) -> str:
     return f"rgb({red} {green} {blue})"
 
 
-def jpeg_uri(image_HWC: NDArray[np.uint8]) -> str:
-    """The picture as the address of an HTML image."""
-    _, jpeg = cv2.imencode(".jpg", image_HWC, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+def jpeg_uri(image_HWC: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> str:
+    """The picture as the address of an HTML image; quality is 1 to 100."""
+    _, jpeg = cv2.imencode(".jpg", image_HWC, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")

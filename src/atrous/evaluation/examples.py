@@ -1,8 +1,10 @@
-"""The worst and the best pictures of an evaluation, kept small while the others stream by."""
+"""The worst, the best and some typical pictures of an evaluation, kept small while the others stream by."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 import cv2
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EXAMPLE_SIDE_PX = 480
+# Of up to so many pictures the typical ones are exact; of more they are the most typical of a fair sample of as many.
+SAMPLED_PICTURES = 40
+SAMPLE_SEED = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,19 +39,35 @@ class Example:
 
 
 class Shortlist:
-    """Keeps the `count` worst and the `count` best of all pictures offered; equal ones in the order they came."""
+    """Keeps the `count` worst, best and most typical of all pictures offered; equal ones in the order they came."""
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._worst: list[Example] = []
         self._best: list[Example] = []
+        self._sampled: list[Example] = []
+        self._scores: list[float] = []
+        self._random = random.Random(SAMPLE_SEED)  # noqa: S311  (a fair choice, not a secret)
 
     def offer(self, example: Example) -> None:
-        """Keep a small copy of the example if it is among the worst or the best so far."""
-        if self._is_among(self._worst, example, sign=1) or self._is_among(self._best, example, sign=-1):
-            small = _shrink(example)
+        """Keep a small copy of the example if it is among the worst or the best so far, or is sampled."""
+        self._scores.append(example.mean_iou)
+        is_extreme = self._is_among(self._worst, example, sign=1) or self._is_among(self._best, example, sign=-1)
+        place = self._draw_place()
+        if not is_extreme and place is None:
+            return
+        small = shrink_example(example)
+        if is_extreme:
             self._worst = sorted([*self._worst, small], key=lambda kept: kept.mean_iou)[: self._count]
             self._best = sorted([*self._best, small], key=lambda kept: -kept.mean_iou)[: self._count]
+        if place is not None:
+            self._sampled[place : place + 1] = [small]
+
+    def _draw_place(self) -> int | None:
+        """Where the latest picture goes in a sample in which each one so far is equally likely to be."""
+        seen = len(self._scores)
+        place = seen - 1 if seen <= SAMPLED_PICTURES else self._random.randrange(seen)
+        return place if self._count and place < SAMPLED_PICTURES else None
 
     def _is_among(self, kept: list[Example], example: Example, *, sign: int) -> bool:
         if len(kept) < self._count:
@@ -62,8 +83,18 @@ class Shortlist:
         taken = {example.number for example in self._worst}
         return tuple(example for example in self._best if example.number not in taken)
 
+    def typical(self) -> tuple[Example, ...]:
+        """Nearest to the median score first, without those that are among the worst or the best."""
+        if not self._sampled:
+            return ()
+        middle = median(self._scores)
+        taken = {example.number for example in (*self._worst, *self._best)}
+        free = [example for example in self._sampled if example.number not in taken]
+        return tuple(sorted(free, key=lambda kept: (abs(kept.mean_iou - middle), kept.number))[: self._count])
 
-def _shrink(example: Example) -> Example:
+
+def shrink_example(example: Example) -> Example:
+    """A copy of the example whose longer side is at most 480 px."""
     height, width = example.label_HW.shape
     scale = min(1.0, EXAMPLE_SIDE_PX / max(height, width))
     size_xy_px = (max(1, round(width * scale)), max(1, round(height * scale)))

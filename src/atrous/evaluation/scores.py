@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atrous.core.class_map import ClassMap
+    from atrous.evaluation.intervals import Intervals
 
 RULE = (
     "Scores come from one int64 confusion matrix over all pixels of the dataset, at each picture's own size, with void "
@@ -55,11 +56,13 @@ class Scores:
         mean_iou: mean over the classes whose IoU is not None; None if no pixel was scored.
         pixel_accuracy: share of the scored pixels whose prediction is right.
         classes: in order of ids.
+        intervals: how far they may be off; None where that is not known.
     """
 
     mean_iou: float | None
     pixel_accuracy: float | None
     classes: tuple[ClassScores, ...]
+    intervals: Intervals | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values with the rule they were computed by; n/a is null."""
@@ -67,6 +70,7 @@ class Scores:
             "rule": RULE,
             "mean_iou": self.mean_iou,
             "pixel_accuracy": self.pixel_accuracy,
+            "interval": self.intervals.as_json() if self.intervals else None,
             "classes": [asdict(of_class) for of_class in self.classes],
         }
 

@@ -19,7 +19,7 @@ from atrous.evaluation.confusion import BLOCK_PX, check_known_labels, check_pair
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from atrous.evaluation.evaluate import Predicted
+    from atrous.evaluation.predicted import Predicted
 
 PERCENTS = range(101)
 # float32, as the server brings a threshold to the type of the confidence before it compares them.

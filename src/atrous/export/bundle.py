@@ -16,7 +16,7 @@ from atrous.bundle.manifest import FORMAT_VERSION, Manifest, hash_files, read_ma
 from atrous.bundle.preprocessing import fit_image, normalise
 from atrous.export.onnx import export_onnx
 from atrous.export.parity import compare_networks
-from atrous.models.architectures import Shape, build_network
+from atrous.models.architectures import build_network, read_shape
 from atrous.runtime.backends.onnx import open_onnx
 
 if TYPE_CHECKING:
@@ -68,9 +68,8 @@ def write_bundle(
         InvalidBundleError: if the exported network disagrees with the trained one.
         OSError: if the disk refuses.
     """
-    recipe = provenance.recipe
-    sizes = {name: recipe[name] for name in ("encoder_depth", "decoder_channels") if name in recipe}
-    network = build_network(provenance.architecture, provenance.encoder, len(class_map), Shape(**sizes))
+    shape = read_shape(provenance.recipe)
+    network = build_network(provenance.architecture, provenance.encoder, len(class_map), shape)
     network.network.load_state_dict(weights)
     network.eval()
     export_onnx(network, preprocessing.size, folder / WEIGHTS_ONNX)
@@ -102,3 +101,8 @@ def write_bundle(
 def record_metrics(folder: Path, metrics: dict[str, Any]) -> None:
     """Write the scores of a bundle into its manifest."""
     write_manifest(folder, replace(read_manifest(folder), metrics=metrics))
+
+
+def record_calibration(folder: Path, calibration: dict[str, Any]) -> None:
+    """Write how far a bundle's confidence can be trusted into its manifest."""
+    write_manifest(folder, replace(read_manifest(folder), calibration=calibration))

@@ -1,4 +1,4 @@
-"""Batch norm that survives one value per channel."""
+"""Batch norm that survives one value per channel, and batch norm that stays as it is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from segmentation_models_pytorch.decoders.deeplabv3.decoder import ASPPPooling
 from torch import nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,3 +38,11 @@ def guard_pooled_batch_norm(network: nn.Module) -> None:
                     guarded = PooledBatchNorm2d(child.num_features, eps=child.eps, momentum=child.momentum)
                     guarded.load_state_dict(child.state_dict())
                     setattr(module, name, guarded)
+
+
+def freeze_batch_norm(network: nn.Module) -> None:
+    """Make each batch norm use the statistics that it has, and keep them and its weights from being trained."""
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()
+            module.requires_grad_(requires_grad=False)

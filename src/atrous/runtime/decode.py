@@ -59,7 +59,7 @@ def decode_logits(logits_Khw: NDArray[np.float32], placement: Placement, crew: C
         crew: threads that help.
     """
     prediction = _blank_prediction(placement.picture)
-    decoder = Decoder(_cut_padding(logits_Khw, placement), placement.window, NO_THRESHOLD, PREDICTION_ERROR)
+    decoder = Decoder(cut_padding(logits_Khw, placement), placement.window, NO_THRESHOLD, PREDICTION_ERROR)
     decoder.fill(prediction.mask_HW, prediction.confidence_HW, crew)
     return prediction
 
@@ -78,7 +78,7 @@ def decode_answer(
         crew: threads that help.
     """
     answer = _blank_answer(placement.picture)
-    decoder = Decoder(_cut_padding(logits_Khw, placement), placement.window, threshold, _answer_error(threshold))
+    decoder = Decoder(cut_padding(logits_Khw, placement), placement.window, threshold, _answer_error(threshold))
     decoder.fill(answer.mask_HW, answer.levels_HW, crew)
     return answer
 
@@ -142,7 +142,8 @@ def _background(picture: Size) -> NDArray[np.uint8]:
     return np.full((picture.height, picture.width), BACKGROUND_ID, np.uint8)
 
 
-def _cut_padding(logits_Khw: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
+def cut_padding(logits_Khw: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
+    """The part of the logits that the picture's window fills."""
     height, width = logits_Khw.shape[1:]
     by_y, by_x = height / placement.canvas.height, width / placement.canvas.width
     inner = placement.inner

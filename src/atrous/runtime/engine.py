@@ -76,6 +76,17 @@ class Engine:
         self.memory_bytes = memory_bytes
         self._network = network
 
+    def see_through(self, wrap: Callable[[Network], Network]) -> Engine:
+        """The same engine with its network seen through another one, such as those of `tempering.py`."""
+        return Engine(
+            self.bundle,
+            wrap(self._network),
+            self.crew,
+            backend=self.backend,
+            quantization=self.quantization,
+            memory_bytes=self.memory_bytes,
+        )
+
     def predict(
         self, image_HWC: NDArray[np.uint8], skipped: Collection[Step] = (), tiling: Tiling | None = None
     ) -> Prediction:
@@ -169,13 +180,22 @@ class Engine:
             placement = place_picture(picture or _size_of(image_HWC), preprocessing)
             input_CHW = normalise(fit_image(image_HWC, preprocessing, picture), preprocessing)
         with stages.time(Stage.PASS):
-            logits_BKhw = self._network(input_CHW[None])
+            logits_Khw = self.score_input(input_CHW)
+        return logits_Khw, placement
+
+    def score_input(self, input_CHW: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give raw logits_Khw for an input of the network's size, normalised.
+
+        Raises:
+            InvalidBundleError: if the network knows other classes than the bundle.
+        """
+        logits_BKhw = self._network(input_CHW[None])
         if logits_BKhw.ndim != 4 or logits_BKhw.shape[1] != len(self.bundle.class_map):
             raise InvalidBundleError(
                 f"{self.bundle.weights_onnx.name}: answers {list(logits_BKhw.shape)}, but class_names.txt has "
                 f"{len(self.bundle.class_map)} classes; export the model again"
             )
-        return logits_BKhw[0], placement
+        return logits_BKhw[0]
 
     def _choose_steps(self, skipped: Collection[Step], tiling: Tiling | None) -> Preprocessing:
         # Tiles of a size that a caller names replace the bundle's own.
@@ -183,7 +203,7 @@ class Engine:
         return skip_steps(self.bundle.preprocessing, replaced.union(skipped))
 
     @cached_property
-    def _grid(self) -> Size:
+    def grid(self) -> Size:
         """How many cells the network's logits have, as a blank picture tells."""
         canvas = self.bundle.preprocessing.size
         blank_HWC = np.zeros((canvas.height, canvas.width, 3), np.uint8)
@@ -206,7 +226,7 @@ class Engine:
         tile = choose_tile(area.size, preprocessing, tiling, self.bundle.manifest.picture_size)
         if tile is None:
             return None
-        layout = lay_tiles(area.size, tile, preprocessing.size, self._grid, tiling.overlap)
+        layout = lay_tiles(area.size, tile, preprocessing.size, self.grid, tiling.overlap)
         with stages.time(Stage.PREPARE):
             picture = TiledPicture(image_HWC[area.slices], layout, preprocessing)
         steps = keep_normalising(preprocessing)

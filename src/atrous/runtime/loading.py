@@ -20,6 +20,7 @@ from atrous.runtime.crew import ALONE, Crew
 from atrous.runtime.engine import Engine
 from atrous.runtime.footprint import estimate_bytes
 from atrous.runtime.gears import Gears
+from atrous.runtime.tempering import Tempered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,8 @@ class EngineOptions:
         backend: one of `BACKENDS`, or `auto` for the quickest on this machine.
         max_batch: pictures of different callers that one pass may take; 1 runs each alone. Only for backends that join
             pictures, which OpenVINO does not.
+        calibrated: whether logits are divided by the bundle's temperature, if it has one, so that confidence means what
+            it says; classes stay the same.
 
     Raises:
         InvalidInputError: if there is no such precision or backend.
@@ -55,6 +58,7 @@ class EngineOptions:
     precision: str = AUTO
     backend: str = AUTO
     max_batch: int = 1
+    calibrated: bool = False
 
     def __post_init__(self) -> None:
         for name, value, choices in (
@@ -97,6 +101,8 @@ def load_engine(folder: Path, options: EngineOptions = QUICKEST, crew: Crew = AL
     way, alone = _open_best(bundle, options, threads)
     size = bundle.preprocessing.size
     network, networks, passes = _put_to_work(alone, way, options, threads, size)
+    if options.calibrated:
+        network = _temper(network, bundle)
     engine = Engine(
         bundle,
         network,
@@ -157,6 +163,17 @@ def _put_to_work(
     if backend.gears_from is None or threads < backend.gears_from:
         return network, 1, count_cores()
     return Gears(network, partial(backend.open_network, way.weights, 1), threads), 2, 1 + threads
+
+
+def _temper(network: Network, bundle: Bundle) -> Network:
+    temperature = bundle.manifest.temperature
+    if temperature is None:
+        logger.warning(
+            "%s: has no temperature, so its confidence stays as it is; train or upload it again",
+            bundle.folder.name,
+        )
+        return network
+    return Tempered(network, temperature)
 
 
 def _takes_pairs(network: Network, size: Size) -> bool:

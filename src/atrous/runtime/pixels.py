@@ -100,6 +100,20 @@ def resize_grid(grid_Khw: NDArray[np.float32], height: int, width: int) -> NDArr
     return grid_Khw
 
 
+def interpolate_pixels(
+    grid_Khw: NDArray[np.float32], height: int, width: int, rows_N: NDArray[np.intp], columns_N: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Logits of some pixels of a window that the grid covers, as `Decoder` has them; the result is logits_KN."""
+    grid_Khw = resize_grid(grid_Khw, min(height, grid_Khw.shape[1]), min(width, grid_Khw.shape[2]))
+    rows, columns = _locate(grid_Khw.shape[1], height), _locate(grid_Khw.shape[2], width)
+    upper_N, left_N = rows.before[rows_N], columns.before[columns_N]
+    lower_N, right_N = _follow(upper_N, grid_Khw.shape[1]), _follow(left_N, grid_Khw.shape[2])
+    down_N, across_N = rows.share_after[rows_N], columns.share_after[columns_N]
+    above_KN = grid_Khw[:, upper_N, left_N] * (1 - across_N) + grid_Khw[:, upper_N, right_N] * across_N
+    below_KN = grid_Khw[:, lower_N, left_N] * (1 - across_N) + grid_Khw[:, lower_N, right_N] * across_N
+    return (above_KN * (1 - down_N) + below_KN * down_N).astype(np.float32)
+
+
 NO_CONFIDENCE = np.empty((0, 0), np.float32)
 NO_LEVELS = np.empty((0, 0), np.uint8)
 
@@ -109,6 +123,10 @@ def _locate(logits: int, pixels: int) -> Axis:
     inside = np.clip(centres, 0, logits - 1)
     before = np.floor(inside).astype(np.int32)
     return Axis(before, (inside - before).astype(np.float32))
+
+
+def _follow(before_N: NDArray[np.int32], logits: int) -> NDArray[np.int32]:
+    return np.minimum(before_N + 1, logits - 1)
 
 
 def _triangle_weights(source: int, target: int) -> NDArray[np.float32]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from atrous.core.cores import count_cores
+from atrous.core.memory import read_memory_bytes
 from atrous.runtime.crew import Crew
 from atrous.runtime.loading import EngineOptions, check_backend
 from atrous.server.body_limit import BodyBudget
 from atrous.server.life import Life
-from atrous.server.memory import read_memory_bytes
 from atrous.server.metrics import Metrics
 from atrous.server.notes import current_notes
 from atrous.server.pool import LoadedModel, ModelKey, ModelPool
@@ -96,7 +96,13 @@ def make_service(
     metrics = Metrics()
     memory_bytes = read_memory_bytes() // settings.workers
     check_backend(settings.backend)
-    options = EngineOptions(settings.threads, settings.precision, settings.backend, settings.max_batch)
+    options = EngineOptions(
+        threads=settings.threads,
+        precision=settings.precision,
+        backend=settings.backend,
+        max_batch=settings.max_batch,
+        calibrated=settings.calibrated,
+    )
     service = Service(
         settings=settings,
         ports=ports,

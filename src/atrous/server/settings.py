@@ -43,6 +43,9 @@ class Settings:
         precision: `fp32`, `int8`, or `auto` for 8 bits where a model was published with such weights and this machine
             is quicker with them. With `int8` a model without them is refused.
         backend: `onnx`, `openvino`, `onnx-cuda`, or `auto` for the quickest that is installed; timed as a model loads.
+        calibrated: whether confidence is corrected by the temperature that a model was published with, so that of
+            pixels with 0.8 about 80 in 100 are right. Classes stay the same; which pixels a threshold makes background
+            does not. Off, confidence is that of a stock server.
         max_batch: pictures of different requests that one pass may take; 1 runs each alone. Of use on a GPU; OpenVINO
             runs each alone anyway.
         max_models: models held in memory at a time; the least recently used one makes room.
@@ -93,6 +96,7 @@ class Settings:
     threads: int = 0
     precision: str = AUTO
     backend: str = AUTO
+    calibrated: bool = False
     max_batch: int = 1
     max_models: int = 8
     max_model_bytes: int = 0
@@ -242,6 +246,7 @@ OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "threads": ("threads", _whole(0, 1024)),
     "precision": ("precision", _one_of(*PRECISIONS)),
     "backend": ("backend", _one_of(*BACKEND_CHOICES)),
+    "calibrated": ("calibrated", _switch),
     "max_batch": ("max_batch", _whole(1, 256)),
     "max_models": ("max_models", _whole(1, 1000)),
     "max_model_bytes": ("max_model_bytes", _whole(0, 10**13)),

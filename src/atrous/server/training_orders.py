@@ -7,27 +7,34 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from atrous.core.errors import InvalidInputError
+from atrous.datasets.splits import Split
+from atrous.training.facts import COUNTED_PICTURES, UNKNOWN_DEVICE, describe_version
 from atrous.training.model_types import DEFAULT_ENCODER, ModelType, name_model_type, parse_model_type
-from atrous.training.recipe import Recipe
+from atrous.training.presets import derive_recipe
 from atrous.training.template import check_value, read_template
 from atrous.workspace.checkpoints import describe_checkpoint, find_checkpoint
 from atrous.workspace.trainings import queue_training
-from atrous.workspace.versions import find_version
+from atrous.workspace.versions import find_version, list_some_samples
 
 if TYPE_CHECKING:
     from atrous.core.ids import VersionId
+    from atrous.training.facts import VersionFacts
+    from atrous.training.presets import DerivedRecipe
     from atrous.workspace.ports import Ports
     from atrous.workspace.records import Training, Version
 
-# Which encoder `speed` means where the model type names none.
-SPEEDS = {"fast": DEFAULT_ENCODER, "accurate": "resnet50"}
+# What `speed` means where neither the model type nor the recipe says otherwise.
+SPEEDS: dict[str, dict[str, Any]] = {
+    "fast": {"preset": "fast", "encoder": DEFAULT_ENCODER},
+    "accurate": {"preset": "accurate", "encoder": "resnet50"},
+}
 DEFAULT_MODEL_TYPE = "deeplabv3plus-sem"
 
 
 class TrainingOrder(BaseModel):
     """A training as clients ask for it; whatever is left out has a default.
 
-    `trainRecipe` goes before `epochs` and `speed`, `checkpoint` before its `encoder_weights`.
+    `trainRecipe` goes before `epochs` and `speed`, which is a preset, `checkpoint` before its `encoder_weights`.
     """
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
@@ -56,8 +63,8 @@ def place_order(
     return queue_training(ports, version, recipe, model_type=name_model_type(recipe))
 
 
-def plan_recipe(ports: Ports, version: Version, order: TrainingOrder, encoder_weights: str) -> Recipe:
-    """Make a whole recipe of an order.
+def plan_recipe(ports: Ports, version: Version, order: TrainingOrder, encoder_weights: str) -> DerivedRecipe:
+    """Make a whole recipe of an order; what it leaves open is derived from the version.
 
     Args:
         ports: the world.
@@ -67,28 +74,23 @@ def plan_recipe(ports: Ports, version: Version, order: TrainingOrder, encoder_we
 
     Raises:
         InvalidInputError: naming what cannot be.
+        ConflictError: if the version is not ready.
     """
     asked = parse_model_type(order.model_type or DEFAULT_MODEL_TYPE)
     start = _find_start(ports, version, order, asked)
-    basis: dict[str, Any] = {
-        "architecture": asked.architecture,
-        "encoder": asked.encoder or SPEEDS[order.speed or "fast"],
-        "encoder_weights": encoder_weights,
-    }
+    basis: dict[str, Any] = {"architecture": asked.architecture, "encoder_weights": encoder_weights}
+    basis |= SPEEDS[order.speed] if order.speed else {}
+    if asked.encoder:
+        basis["encoder"] = asked.encoder
     if order.epochs is not None:
         basis["epochs"] = check_value("epochs", "epochs", order.epochs)
-    return Recipe(**basis | read_template(order.train_recipe or {}) | start)
+    chosen = basis | read_template(order.train_recipe or {}) | start
+    return derive_recipe(chosen, _describe(ports, version), UNKNOWN_DEVICE)
 
 
-def base_recipe(model_type: str | None, encoder_weights: str) -> Recipe:
-    """The recipe of a kind of model, nothing else asked for.
-
-    Raises:
-        InvalidInputError: naming the kinds there are.
-    """
-    asked = parse_model_type(model_type or DEFAULT_MODEL_TYPE)
-    encoder = asked.encoder or DEFAULT_ENCODER
-    return Recipe(architecture=asked.architecture, encoder=encoder, encoder_weights=encoder_weights)
+def _describe(ports: Ports, version: Version) -> VersionFacts:
+    counted = list_some_samples(ports, version, Split.TRAIN, COUNTED_PICTURES)
+    return describe_version(version.preprocessing.size, version.pictures, counted, version.class_map)
 
 
 def _find_start(ports: Ports, version: Version, order: TrainingOrder, asked: ModelType) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,8 +30,9 @@ class WeightAverage(Generic[NetworkT]):
     def update(self, network: nn.Module, step: int) -> None:
         """Take in the weights after `step` steps."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        for mean, value in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value.to(mean.dtype), 1 - decay)
-            else:
+        pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
+        means, values = ([pair[place] for pair in pairs if pair[0].is_floating_point()] for place in (0, 1))
+        get_ema_multi_avg_fn(decay)(means, values, None)
+        for mean, value in pairs:
+            if not mean.is_floating_point():
                 mean.copy_(value)

@@ -26,6 +26,8 @@ class EpochReport:
         miou: mean IoU on valid by plain winner at the pictures' own sizes; None where the epoch was not validated.
         is_best: whether no epoch before had a higher one.
         pictures_per_s: training pictures over the time of training, validation left out.
+        data_wait_share: how much of that time went by until the next batch was there, 0 to 1; beside a GPU, which
+            goes on with the batch before, an upper limit of what was lost.
         seconds: training and validation.
     """
 
@@ -36,6 +38,7 @@ class EpochReport:
     is_best: bool
     learning_rate: float
     pictures_per_s: float
+    data_wait_share: float
     seconds: float
 
     def as_json(self) -> dict[str, Any]:

@@ -1,53 +1,67 @@
 """The loop. Everything random in it depends on seed, epoch and step alone, so that a resumed run repeats history.
 
+Several processes can run it together: `ranks.py` says which one this is.
+
 A run folder holds `last.pt` (all that is needed to go on), `best.pt` (the averaged weights of the best epoch) and
 `log.jsonl` (a line an epoch).
 """
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from math import ceil
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning_fabric import Fabric
+from torch.nn.parallel import DistributedDataParallel
 
-from atrous.core.errors import InvalidInputError, StoppedError, StorageError
-from atrous.datasets.content import count_class_pixels
+from atrous.core.class_map import VOID_ID
+from atrous.core.errors import InvalidInputError, StoppedError
+from atrous.datasets.content import count_picture_pixels
 from atrous.datasets.splits import Split
-from atrous.models.architectures import Shape, build_network
+from atrous.models.architectures import build_network, read_shape
 from atrous.models.pretrained import load_start
 from atrous.training.average import WeightAverage
 from atrous.training.batches import (
     SEED_STRIDE,
     AugmentedSamples,
+    BatchLoader,
     FittedSamples,
     count_workers,
     epoch_order,
-    load_batches,
 )
 from atrous.training.checkpoint import BEST, LAST, hash_weights, load_checkpoint, save_checkpoint
+from atrous.training.copy_paste import Donors
+from atrous.training.cross_entropy import weigh_classes
+from atrous.training.decoded import open_decoded
+from atrous.training.feed import Feed
+from atrous.training.launch import launch_ranks
 from atrous.training.listener import EpochReport, Listener, SilentListener, StepReport
-from atrous.training.optimiser import (
-    MAX_GRADIENT_NORM,
-    VoidCrossEntropy,
-    make_optimiser,
-    set_learning_rate,
-    weigh_classes,
-)
+from atrous.training.log import append_line, cut_log
+from atrous.training.loss import TrainingLoss
+from atrous.training.optimiser import MAX_GRADIENT_NORM, make_optimiser, set_learning_rate
+from atrous.training.ranks import choose_gpu, find_ranks, is_launched
+from atrous.training.repeatability import describe_surroundings, make_repeatable
+from atrous.training.sampling import weigh_pictures
+from atrous.training.shortage import explain_shortage
+from atrous.training.start import find_rows
+from atrous.training.synced_norm import set_synced, synchronise_norms
 from atrous.training.validation import validate
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from atrous.datasets.content import Sample
     from atrous.models.architectures import SegmentationNetwork
-    from atrous.training.recipe import TrainingConfig
+    from atrous.training.feed import Batch
+    from atrous.training.recipe import Recipe, TrainingConfig
 
-LOG = "log.jsonl"
+# Apart from all seeds that a first rank uses.
+RANK_STRIDE = 2**48
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +71,14 @@ class TrainingResult:
     Attributes:
         weights: state dict of the network of segmentation-models-pytorch, on the CPU.
         weights_sha256: over names, shapes and values.
+        surroundings: all beside version and recipe that the weights depend on, such as the release of torch.
     """
 
     weights: dict[str, Tensor]
     weights_sha256: str
     best_epoch: int
     best_miou: float
+    surroundings: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -79,17 +95,43 @@ class _Progress:
 def run_training(config: TrainingConfig, listener: Listener | None = None) -> TrainingResult:
     """Train to the last epoch, or to the batch after which the listener has enough, from the last checkpoint if any.
 
+    A recipe of several devices is trained by as many processes: those that whoever calls this has started and joined
+    by torch.distributed, each of which calls this, or else processes that are started here.
+
     Raises:
-        InvalidInputError: if a split is empty or the recipe names something unknown.
-        UnavailableError: if pretrained weights cannot be fetched.
+        InvalidInputError: if a split is empty, the recipe names something unknown or a device has too little memory.
+        UnavailableError: if pretrained weights cannot be fetched, or a process was killed.
         StorageError: if the disk refuses a checkpoint.
         StoppedError: if the listener asked to stop; a checkpoint was written.
     """
-    run = _Run(config, listener or SilentListener())
-    run.restore()
-    while not run.is_finished():
-        run.train_epoch()
-    return run.result()
+    listener = listener or SilentListener()
+    if config.recipe.devices > 1 and not is_launched():
+        launch_ranks(run_training, config, listener)
+        return read_training(config.run_folder)
+    with explain_shortage(config.recipe, config.preprocessing.size):
+        run = _Run(config, listener)
+        run.restore()
+        while not run.is_finished():
+            run.train_epoch()
+    return read_training(config.run_folder)
+
+
+def read_training(run_folder: Path) -> TrainingResult:
+    """Read the best epoch's weights of a training that has ended.
+
+    Raises:
+        InvalidInputError: if there are none.
+    """
+    content = load_checkpoint(run_folder / BEST)
+    if content is None:
+        raise InvalidInputError(f"{run_folder / BEST}: missing; start this training again")
+    return TrainingResult(
+        weights=content["weights"],
+        weights_sha256=hash_weights(content["weights"]),
+        best_epoch=content["epoch"],
+        best_miou=content["miou"],
+        surroundings=content.get("surroundings", {}),
+    )
 
 
 class _Run:
@@ -100,31 +142,36 @@ class _Run:
         self.config, self.recipe, self.listener = config, recipe, listener
         self.train = _choose(config, Split.TRAIN)
         self.valid = _choose(config, Split.VALID)
-        if recipe.device == "cuda" and not torch.cuda.is_available():
-            raise InvalidInputError("--device cuda: torch finds no GPU here; choose cpu, or install torch for CUDA")
-        torch.use_deterministic_algorithms(mode=True, warn_only=True)
-        # A quarter of the time on a CPU, and of use only to find code that reads memory it never wrote.
-        cast("Any", torch.utils.deterministic).fill_uninitialized_memory = False
-        torch.manual_seed(recipe.seed)
-        self.fabric = Fabric(accelerator=recipe.device, devices=1, precision=recipe.precision)  # pyright: ignore[reportArgumentType]
-        shape = Shape(recipe.encoder_depth, recipe.decoder_channels, recipe.dropout)
-        network = build_network(recipe.architecture, recipe.encoder, len(config.class_map), shape)
-        if not (config.resume and (config.run_folder / LAST).is_file()):
-            load_start(network, recipe.encoder, recipe.encoder_weights)
-        network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.workers = count_workers(recipe, self.fabric.device.type)
-        fitted = FittedSamples(self.train, config.preprocessing, cached=self.workers == 0)
-        self.samples = AugmentedSamples(fitted, config.preprocessing, recipe)
-        self.network: SegmentationNetwork = network.to(self.fabric.device)
-        self.model, self.optimiser = self.fabric.setup(self.network, make_optimiser(self.network, recipe))
-        weights_K = None
-        if recipe.class_weights == "balanced":
-            weights_K = weigh_classes(count_class_pixels(self.train, len(config.class_map)))
-        self.loss = VoidCrossEntropy(weights_K).to(self.fabric.device)
-        self.steps_per_epoch = len(epoch_order(recipe.seed, 0, len(self.train), recipe.batch_size))
+        make_repeatable(recipe)
+        self.fabric = _open_device(recipe)
+        self.device = self.fabric.device
+        self.ranks = find_ranks(self.device)
+        self.network = _make_network(config).to(self.device)
+        model: Any = self.network
+        if self.ranks.count > 1:
+            synchronise_norms(self.network, self.ranks)
+            # Static, as an encoder can have weights that no step uses.
+            model = DistributedDataParallel(self.network, static_graph=True)
+        self.model, self.optimiser = self.fabric.setup(model, make_optimiser(self.network, recipe))
+        # Every mask is looked at, whatever the recipe: a wrong one is found before a batch has it.
+        pixels_PK = count_picture_pixels(self.train, len(config.class_map))
+        weights_K = weigh_classes(pixels_PK.sum(axis=0)) if recipe.class_weights == "balanced" else None
+        self.loss = TrainingLoss(recipe, weights_K).to(self.device)
+        self.weights_P = weigh_pictures(pixels_PK, recipe.rare_pictures) if recipe.rare_pictures else None
+        self.loader = self._open_loader(Donors(pixels_PK, recipe.copy_paste) if recipe.copy_paste else None)
+        self.steps_per_epoch = ceil(len(self.train) / recipe.batch_size)
         self.total_steps = self.steps_per_epoch * recipe.epochs
         self.average = WeightAverage(self.network, horizon_steps=recipe.ema_horizon * self.total_steps)
         self.progress = _Progress()
+
+    def _open_loader(self, donors: Donors | None) -> BatchLoader:
+        preprocessing = self.config.preprocessing
+        decoded = open_decoded(self.config.run_folder, len(self.train), preprocessing.size, self.ranks)
+        samples = AugmentedSamples(
+            FittedSamples(self.train, preprocessing, decoded), preprocessing, self.recipe, donors
+        )
+        on_gpu = self.device.type == "cuda"
+        return BatchLoader(samples, workers=count_workers(self.recipe, self.device.type), pinned=on_gpu)
 
     def restore(self) -> None:
         """Go on from the last checkpoint, if that was asked for and there is one."""
@@ -135,29 +182,34 @@ class _Run:
             self.optimiser.optimizer.load_state_dict(content["optimiser"])
             self.fabric.strategy.precision.load_state_dict(content["precision"])
             self.progress = _Progress(**content["progress"])
-        _cut_log(self.config, self.progress.epoch)
+        if self.ranks.is_first:
+            cut_log(self.config.run_folder, self.progress.epoch)
 
     def is_finished(self) -> bool:
         """Whether there are weights to give, and no more are wanted."""
         if self.progress.epoch >= self.recipe.epochs:
             return True
-        return self.progress.best_epoch > 0 and self.listener.should_finish()
+        return self.progress.best_epoch > 0 and self._has_enough()
 
     def train_epoch(self) -> None:
         """Run one epoch, or what is left of it; checkpoint at its end, or where the listener has enough."""
         started = time.perf_counter()
         progress = self.progress
-        order = epoch_order(self.recipe.seed, progress.epoch, len(self.train), self.recipe.batch_size)
+        order = epoch_order(self.recipe.seed, progress.epoch, len(self.train), self.recipe.batch_size, self.weights_P)
         remaining = order[progress.step_in_epoch :]
-        batches = load_batches(self.samples, remaining, epoch=progress.epoch, workers=self.workers)
+        own = [self.ranks.deal(batch) for batch in remaining]
+        feed = Feed(self.loader.load(own, epoch=progress.epoch), self.config.preprocessing, self.device)
         rate = 0.0
-        for indices, (input_BCHW, mask_BHW) in zip(remaining, batches, strict=True):
-            rate = self._train_batch(input_BCHW, mask_BHW, len(indices))
-            if self.listener.should_finish() and progress.step_in_epoch < self.steps_per_epoch:
-                self._cut_short()
-                return
+        for indices in remaining:
+            set_synced(self.network, is_synced=self.ranks.splits(indices))
+            rate = self._train_batch(feed, len(indices))
+            if progress.step_in_epoch < self.steps_per_epoch:
+                self._heed_stop(f"in epoch {progress.epoch + 1} of {self.recipe.epochs} after a checkpoint", save=True)
+                if self._has_enough():
+                    self._cut_short()
+                    return
         trained_s = time.perf_counter() - started
-        miou, is_best = self._validate(at_once=progress.best_epoch == 0 and self.listener.should_finish())
+        miou, is_best = self._validate(at_once=progress.best_epoch == 0 and self._has_enough())
         report = EpochReport(
             epoch=progress.epoch + 1,
             epochs=self.recipe.epochs,
@@ -166,17 +218,32 @@ class _Run:
             is_best=is_best,
             learning_rate=rate,
             pictures_per_s=sum(map(len, remaining)) / trained_s,
+            data_wait_share=feed.waited_s / trained_s,
             seconds=time.perf_counter() - started,
         )
+        self._end_epoch(report)
+
+    def _end_epoch(self, report: EpochReport) -> None:
+        progress = self.progress
         progress.epoch, progress.step_in_epoch, progress.loss_sum = progress.epoch + 1, 0, 0.0
-        # Before the checkpoint: a line too many is cut when the epoch is repeated, one too few would stay missing.
-        _append_line(self.config, report)
+        if self.ranks.is_first:
+            # Before the checkpoint: a line too many is cut when the epoch is repeated, one too few would stay missing.
+            append_line(self.config.run_folder, report)
         self._checkpoint()
-        self.listener.on_epoch(report)
-        if self.listener.should_stop() and progress.epoch < self.recipe.epochs:
-            raise StoppedError(
-                f"stopped after epoch {progress.epoch} of {self.recipe.epochs} and a checkpoint; go on with --resume"
-            )
+        if self.ranks.is_first:
+            self.listener.on_epoch(report)
+        if progress.epoch < self.recipe.epochs:
+            self._heed_stop(f"after epoch {progress.epoch} of {self.recipe.epochs} and a checkpoint", save=False)
+
+    def _has_enough(self) -> bool:
+        return self.ranks.hear(self.ranks.is_first and self.listener.should_finish())[0]
+
+    def _heed_stop(self, where: str, *, save: bool) -> None:
+        """End where the listener wants it."""
+        if self.ranks.hear(self.ranks.is_first and self.listener.should_stop())[0]:
+            if save:
+                self._checkpoint()
+            raise StoppedError(f"stopped {where}; go on with --resume")
 
     def _cut_short(self) -> None:
         """End inside an epoch; where none was validated yet, these weights are the best."""
@@ -184,58 +251,69 @@ class _Run:
             self._validate(at_once=True)
         self._checkpoint()
 
-    def result(self) -> TrainingResult:
-        """Read the best epoch's weights back."""
-        content = load_checkpoint(self.config.run_folder / BEST)
-        if content is None:
-            raise InvalidInputError(f"{self.config.run_folder / BEST}: missing; start this training again")
-        return TrainingResult(
-            weights=content["weights"],
-            weights_sha256=hash_weights(content["weights"]),
-            best_epoch=content["epoch"],
-            best_miou=content["miou"],
-        )
-
-    def _train_batch(self, input_BCHW: Tensor, mask_BHW: Tensor, pictures: int) -> float:
+    def _train_batch(self, feed: Feed, pictures: int) -> float:
         progress = self.progress
         step = progress.epoch * self.steps_per_epoch + progress.step_in_epoch
         rate = set_learning_rate(self.optimiser.optimizer, self.recipe, step, self.total_steps)
         # Dropout draws from here: reseeded each step, so that a resumed run draws the same on any device.
-        torch.manual_seed(self.recipe.seed * SEED_STRIDE + step)
+        torch.manual_seed(self.recipe.seed * SEED_STRIDE + step + self.ranks.index * RANK_STRIDE)
+        loss = self._step(feed.take())
+        self.average.update(self.network, step)
+        feed.prepare()
+        loss_value = self.ranks.add(loss).item() / self.ranks.count
+        progress.step_in_epoch += 1
+        progress.loss_sum += loss_value
+        if self.ranks.is_first:
+            self.listener.on_step(StepReport(step + 1, self.total_steps, loss_value, pictures))
+        return rate
+
+    def _step(self, batch: Batch) -> Tensor:
+        """Change the weights; give this rank's part of the loss."""
         self.model.train()
-        inputs = input_BCHW.to(self.fabric.device, memory_format=torch.channels_last, non_blocking=True)
-        loss = self.loss(self.model(inputs), mask_BHW.to(self.fabric.device, non_blocking=True))
+        loss = self.loss(self.model(batch.input_BCHW), batch.mask_BHW)
+        if self.ranks.count > 1:
+            loss = loss * self._find_share(batch.mask_BHW)
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         self.fabric.clip_gradients(self.model, self.optimiser, max_norm=MAX_GRADIENT_NORM)
         self.optimiser.step()
-        self.average.update(self.network, step)
-        loss_value = loss.item()
-        progress.step_in_epoch += 1
-        progress.loss_sum += loss_value
-        self.listener.on_step(StepReport(step + 1, self.total_steps, loss_value, pictures))
-        if self.listener.should_stop() and progress.step_in_epoch < self.steps_per_epoch:
-            self._checkpoint()
-            raise StoppedError(
-                f"stopped in epoch {progress.epoch + 1} of {self.recipe.epochs} after a checkpoint; go on with --resume"
-            )
-        return rate
+        return loss.detach()
+
+    def _find_share(self, mask_BHW: Tensor) -> Tensor:
+        """How much this rank's mean over labelled pixels counts, so that the ranks' mean is that of the whole batch."""
+        labelled = (mask_BHW != VOID_ID).sum()
+        return self.ranks.count * labelled / self.ranks.add(labelled).clamp(min=1)
 
     def _validate(self, *, at_once: bool) -> tuple[float | None, bool]:
         epoch = self.progress.epoch + 1
         if not at_once and epoch % self.recipe.validate_every and epoch != self.recipe.epochs:
             return None, False
-        miou = validate(self.average.network, self.valid, self.config, self.fabric.device)
+        miou = validate(self.average.network, self.valid, self.config, self.device, self.ranks)
         if miou is None:
             raise InvalidInputError("every label of the valid pictures is void; label some and make a new version")
         is_best = miou > self.progress.best_miou
         if is_best:
             self.progress.best_miou, self.progress.best_epoch = miou, epoch
-            weights = {name: tensor.cpu().contiguous() for name, tensor in _inner_state(self.average).items()}
-            save_checkpoint(self.config.run_folder / BEST, {"weights": weights, "epoch": epoch, "miou": miou})
+            if self.ranks.is_first:
+                self._keep_best(epoch, miou)
         return miou, is_best
 
+    def _keep_best(self, epoch: int, miou: float) -> None:
+        content = {
+            "weights": {name: tensor.cpu().contiguous() for name, tensor in _inner_state(self.average).items()},
+            "epoch": epoch,
+            "miou": miou,
+            "surroundings": describe_surroundings(self.ranks, self.device),
+        }
+        save_checkpoint(self.config.run_folder / BEST, content)
+
     def _checkpoint(self) -> None:
+        if self.ranks.is_first:
+            self._keep_last()
+        # None goes on, or ends, before what all would resume from is there.
+        self.ranks.wait()
+
+    def _keep_last(self) -> None:
         progress = self.progress
         content = {
             "network": self.network.state_dict(),
@@ -259,20 +337,25 @@ def _choose(config: TrainingConfig, split: Split) -> list[Sample]:
     return chosen
 
 
-def _cut_log(config: TrainingConfig, epochs: int) -> None:
-    """Keep the lines of the epochs that the checkpoint knows."""
-    path = config.run_folder / LOG
-    if path.is_file():
-        lines = path.read_bytes().splitlines(keepends=True)
-        os.truncate(path, sum(map(len, lines[:epochs])))
+def _open_device(recipe: Recipe) -> Fabric:
+    if recipe.device == "cuda" and not torch.cuda.is_available():
+        raise InvalidInputError("--device cuda: torch finds no GPU here; choose cpu, or install torch for CUDA")
+    on_gpu = recipe.device != "cpu" and torch.cuda.is_available()
+    devices = [choose_gpu()] if on_gpu else 1
+    return Fabric(accelerator=recipe.device, devices=devices, precision=recipe.precision)  # pyright: ignore[reportArgumentType]
 
 
-def _append_line(config: TrainingConfig, report: EpochReport) -> None:
-    path = config.run_folder / LOG
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(report.as_json()) + "\n")
-    except OSError as error:
-        raise StorageError(
-            f"{path}: cannot be written ({error.strerror}); free space and go on with --resume"
-        ) from error
+def _make_network(config: TrainingConfig) -> SegmentationNetwork:
+    """A network at its start; what a checkpoint will bring needs none."""
+    recipe = config.recipe
+    network = build_network(
+        recipe.architecture,
+        recipe.encoder,
+        len(config.class_map),
+        read_shape(recipe.as_json()),
+        auxiliary=recipe.auxiliary_weight > 0,
+    )
+    if not (config.resume and (config.run_folder / LAST).is_file()):
+        rows_K = find_rows(recipe.encoder_weights, config.class_map)
+        load_start(network, recipe.encoder, recipe.encoder_weights, rows_K=rows_K)
+    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

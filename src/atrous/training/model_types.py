@@ -1,4 +1,4 @@
-"""What clients call a kind of model: `deeplabv3plus-sem`, `deeplabv3plus-r50-sem`, `deeplabv3-large`.
+"""What clients call a kind of model: `deeplabv3plus-sem`, `deeplabv3plus-r50-sem`, `deeplabv3-l`.
 
 Without `sem` in the answer the stock client would take the model for a detector, so every name that is given has it.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from atrous.core.errors import InvalidInputError
+from atrous.models.sizes import SIZES
 from atrous.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ ENCODERS = {
     "b3": "efficientnet-b3",
     "b4": "efficientnet-b4",
 }
-SIZES = {"small": "mobilenet_v2", "medium": "resnet34", "large": "resnet101"}
-SUFFIXES = ENCODERS | SIZES | {name: name for name in ENCODERS.values()}
+BY_SIZE = {name: size.encoder for letter, size in SIZES.items() for name in (letter, size.name)}
+SUFFIXES = ENCODERS | BY_SIZE | {name: name for name in ENCODERS.values()}
 DEFAULT_ENCODER = Recipe().encoder
 SHOWN_LENGTH = 100
 

@@ -11,10 +11,14 @@ from atrous.bundle.bundle import open_bundle
 from atrous.bundle.preprocessing import normalise
 from atrous.datasets.content import load_fitted, load_sample
 from atrous.datasets.splits import Split
+from atrous.evaluation.intervals import interval_json
 from atrous.runtime.backends.onnx import open_onnx
 from atrous.runtime.engine import Engine
+from atrous.worker.drawn_pictures import draw_pictures
 from atrous.worker.evaluation import score_engine
 from atrous.worker.picture_sizes import describe_pictures
+from atrous.worker.split_traits import warn_about_train
+from atrous.worker.temperatures import find_temperature
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -48,13 +52,13 @@ def export_bundle(
     weights: dict[str, Tensor],
     facts: Mapping[str, Any],
 ) -> None:
-    """Write weights as a bundle, compared with them on pictures of the version's split valid.
+    """Write weights as a bundle, compared with them on pictures of the version's split valid, or on drawn ones.
 
     Args:
         folder: an existing, empty folder.
         training: what made the weights; its recipe names the network.
         version: what they were made on.
-        samples: all of the version's.
+        samples: all of the version's; a version without pictures is compared on drawn ones.
         weights: state dict of the network.
         facts: what the manifest is to say beside the recipe.
 
@@ -66,6 +70,8 @@ def export_bundle(
 
     valid = [sample for sample in samples if sample.split is Split.VALID][:PARITY_PICTURES]
     pictures_HWC = [load_sample(sample, auto_orient=version.preprocessing.auto_orient)[0] for sample in valid]
+    if not samples:
+        pictures_HWC = draw_pictures(version.preprocessing.size, PARITY_PICTURES)
     provenance = Provenance(
         model_id=str(version.id),
         architecture=training.recipe["architecture"],
@@ -89,7 +95,8 @@ def score_bundle(
 ) -> dict[str, Any]:
     """Score the bundle itself on valid, as what is published is what was measured; give the metrics of its model.
 
-    The manifest gets them whole, with the facts. A network in 8 bits joins the bundle if it scores as well.
+    The manifest gets them whole, with the facts, the temperature of the network and what to bear in mind about the
+    scores. A network in 8 bits joins the bundle if it scores as well.
 
     Args:
         folder: what `export_bundle` wrote.
@@ -104,19 +111,41 @@ def score_bundle(
     from atrous.export.bundle import record_metrics
 
     bundle = open_bundle(folder)
-    evaluation = _score_weights(bundle, bundle.weights_onnx, samples)
+    evaluation = _warn(_score_weights(bundle, bundle.weights_onnx, samples), bundle, samples)
     metrics = {
         "split": Split.VALID.value,
         **facts,
         "plain": evaluation.plain.as_json(),
         "served": evaluation.served.as_json(),
         "threshold": evaluation.threshold,
+        "warnings": [warning.as_json() for warning in evaluation.warnings],
     }
     record_metrics(folder, metrics)
+    _add_temperature(bundle, samples)
     scores = {"miou": evaluation.plain.mean_iou, "served_miou": evaluation.served.mean_iou}
+    intervals = evaluation.plain.intervals
+    scores |= {"miou_interval": interval_json(intervals.mean_iou)} if intervals else {}
     sizes = {"fp32_bytes": bundle.weights_onnx.stat().st_size}
     of_int8 = {} if int8 == INT8_OFF else _add_int8(bundle, samples, evaluation.plain.mean_iou)
     return {"split": metrics["split"]} | scores | sizes | of_int8
+
+
+def _warn(evaluation: Evaluation, bundle: Bundle, samples: Sequence[Sample]) -> Evaluation:
+    train = [sample for sample in samples if sample.split is Split.TRAIN]
+    auto_orient = bundle.preprocessing.auto_orient
+    warned = warn_about_train(evaluation, Split.VALID, train, bundle.class_map, auto_orient=auto_orient)
+    for warning in warned.warnings:
+        logger.warning("%s: %s", bundle.manifest.model_id, warning.message)
+    return warned
+
+
+def _add_temperature(bundle: Bundle, samples: Sequence[Sample]) -> None:
+    from atrous.export.bundle import record_calibration
+
+    valid = [sample for sample in samples if sample.split is Split.VALID]
+    found = find_temperature(Engine(bundle, open_onnx(bundle.weights_onnx, 0)), valid)
+    if found is not None:
+        record_calibration(bundle.folder, found.as_json())
 
 
 def _add_int8(bundle: Bundle, samples: Sequence[Sample], fp32_miou: float | None) -> dict[str, Any]:

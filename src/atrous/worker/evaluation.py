@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING
 
 from atrous.core.errors import InvalidInputError
 from atrous.datasets.content import load_sample
+from atrous.datasets.splits import Split
 from atrous.evaluation.evaluate import evaluate
 from atrous.runtime.loading import REPRODUCIBLE, load_engine
+from atrous.worker.turns import predict_both_ways
 from atrous.workspace.versions import find_version, list_samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from atrous.datasets.content import Sample
-    from atrous.datasets.splits import Split
-    from atrous.evaluation.evaluate import Evaluation
-    from atrous.runtime.decode import Prediction
+    from atrous.evaluation.evaluation import Evaluation
+    from atrous.evaluation.predicted import Labelled, Predicted
     from atrous.runtime.engine import Engine
+    from atrous.runtime.glances import Glances
     from atrous.runtime.tiling import Tiling
     from atrous.workspace.ports import Ports
     from atrous.workspace.records import Model
@@ -41,21 +40,36 @@ def list_split(ports: Ports, model: Model, split: Split) -> list[Sample]:
     return samples
 
 
+def list_train(ports: Ports, model: Model) -> list[Sample]:
+    """The labelled pictures that a model was trained on."""
+    version = find_version(ports, model.workspace, model.version_id)
+    return [sample for sample in list_samples(ports, version) if sample.split is Split.TRAIN]
+
+
 def evaluate_samples(
     bundle: Path,
     samples: Sequence[Sample],
     *,
     threshold: float,
+    on_answer: Callable[[Labelled, Predicted], None] | None = None,
     on_picture: Callable[[int], None] | None = None,
-    tiling: Tiling | None = None,
+    tiling: Tiling | Glances | None = None,
 ) -> Evaluation:
     """Score a bundle with the engine that serves it.
+
+    Args:
+        bundle: its folder.
+        samples: labelled pictures.
+        threshold: as the server is asked.
+        on_answer: shown each picture and the answer.
+        on_picture: told the number of pictures done.
+        tiling: how large pictures are cut, or how often each is seen, which no server does; None is once and whole.
 
     Raises:
         InvalidBundleError: if the bundle does not verify.
     """
     engine = load_engine(bundle, REPRODUCIBLE)
-    return score_engine(engine, samples, threshold=threshold, on_picture=on_picture, tiling=tiling)
+    return score_engine(engine, samples, threshold=threshold, on_answer=on_answer, on_picture=on_picture, tiling=tiling)
 
 
 def score_engine(
@@ -63,15 +77,20 @@ def score_engine(
     samples: Sequence[Sample],
     *,
     threshold: float,
+    on_answer: Callable[[Labelled, Predicted], None] | None = None,
     on_picture: Callable[[int], None] | None = None,
-    tiling: Tiling | None = None,
+    tiling: Tiling | Glances | None = None,
 ) -> Evaluation:
     """Score an engine on labelled pictures, large ones seen tile by tile if that is how they are to be served."""
     auto_orient = engine.bundle.preprocessing.auto_orient
     labelled = ((sample.name, *load_sample(sample, auto_orient=auto_orient)) for sample in samples)
-    in_turn = iter(samples)
-
-    def predict(image_HWC: NDArray[np.uint8]) -> Prediction:
-        return engine.predict(image_HWC, next(in_turn).steps_done, tiling)
-
-    return evaluate(labelled, predict, engine.bundle.class_map, threshold=threshold, on_picture=on_picture)
+    predict, tempered = predict_both_ways(engine, samples, tiling)
+    return evaluate(
+        labelled,
+        predict,
+        engine.bundle.class_map,
+        threshold=threshold,
+        tempered=tempered,
+        on_answer=on_answer,
+        on_picture=on_picture,
+    )

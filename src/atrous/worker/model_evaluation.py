@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atrous.core.class_map import BACKGROUND_ID
 from atrous.core.errors import InvalidInputError, NotFoundError, StoppedError, StorageError
 from atrous.datasets.content import load_sample
+from atrous.evaluation.intervals import find_intervals, interval_json
 from atrous.evaluation.kept import write_evaluation
 from atrous.evaluation.recommendations import recommend
 from atrous.evaluation.summary import METRICS_RULE, find_best_percent, summarise
@@ -143,6 +145,12 @@ class _Scorer:
         self.watch.report({"done": self.done, "total": self.total})
 
 
+def _find_interval(tally: Tally, percent: int) -> list[float] | None:
+    """Where the mIoU lies, by the rule of the figures, which leave background out."""
+    intervals = find_intervals(tally.count_pictures(percent), first_class=BACKGROUND_ID + 1)
+    return interval_json(intervals.mean_iou) if intervals else None
+
+
 def _describe(tallies: Mapping[str, Tally], class_map: ClassMap) -> dict[str, Any]:
     """All that is said of an evaluation beside its counts, as plain values."""
     counts = {split: sweep_thresholds(tally.levels_KKT) for split, tally in tallies.items()}
@@ -171,6 +179,7 @@ def _describe(tallies: Mapping[str, Tally], class_map: ClassMap) -> dict[str, An
             "split": headline,
             "threshold": percent / 100,
             "metrics": summarise(rates[headline], percent),
+            "interval": _find_interval(tallies[headline], percent),
             "medianLatencyMs": round(float(np.median(latency_ms_P)), 3),
         },
     }

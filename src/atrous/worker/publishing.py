@@ -10,6 +10,7 @@ from atrous.core.ids import parse_version_id
 from atrous.datasets.splits import Split
 from atrous.training.model_types import ARCHITECTURES, ENCODERS, parse_model_type
 from atrous.worker.bundling import export_bundle, score_bundle
+from atrous.worker.class_order import find_order
 from atrous.worker.training import require_torch
 from atrous.workspace.evaluations import request_evaluation
 from atrous.workspace.model_upload import (
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from atrous.core.class_map import ClassMap
     from atrous.models.recognition import Recognised
     from atrous.worker.watch import Watch
     from atrous.workspace.ports import Ports
     from atrous.workspace.records import Job, Model, Version
+
+SHOWN_LENGTH = 300
 
 
 def publish(ports: Ports, job: Job, folder: Path, watch: Watch) -> Mapping[str, Any]:
@@ -54,17 +58,21 @@ def publish_weights(
     folder: Path,
     *,
     upload_id: str,
+    names: Sequence[str] | None = None,
     int8: str = "auto",
     architectures: Sequence[str] = ARCHITECTURES,
     encoders: Sequence[str] = tuple(ENCODERS.values()),
 ) -> Model:
     """Make weights a model of a version: recognise them, export and compare, score, publish.
 
+    A version without any picture gives a model that nobody has scored.
+
     Args:
         ports: the world.
         version: its classes and its preparation of pictures are the model's.
         path: a state dict of segmentation-models-pytorch.
         folder: where the bundle is made; emptied.
+        names: of the classes in the order of the weights, the version's own order if not said.
         upload_id: makes the model's slug; the same one never makes two models.
         int8: `auto`, or `off` where no network in 8 bits is to be tried.
         architectures: what the weights may be of.
@@ -79,17 +87,17 @@ def publish_weights(
     require_torch()
     check_ready(version)
     samples = list_samples(ports, version)
-    if not any(sample.split is Split.VALID for sample in samples):
+    if samples and not any(sample.split is Split.VALID for sample in samples):
         raise ConflictError(f"version {version.id}: has no valid pictures to try the model on; make one that has some")
-    found = _recognise(version, path, architectures, encoders)
-    sizes = {"encoder_depth": found.shape.encoder_depth, "decoder_channels": found.shape.decoder_channels}
+    found = check_weights(version.class_map, path, names=names, architectures=architectures, encoders=encoders)
+    sizes = {name: getattr(found.shape, name) for name in ("encoder_depth", "decoder_channels", "norm")}
     recipe = {"architecture": found.architecture, "encoder": found.encoder, "int8": int8} | sizes
     training = record_upload(ports, version, recipe, upload_id)
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         export_bundle(folder, training, version, samples, weights=found.weights, facts={})
-        metrics = score_bundle(folder, samples, {}, int8=int8)
+        metrics = score_bundle(folder, samples, {}, int8=int8) if samples else {}
         return publish_model(ports, training, folder, metrics)
     except OSError as error:
         raise StorageError(
@@ -97,6 +105,34 @@ def publish_weights(
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_weights(
+    class_map: ClassMap,
+    path: Path,
+    *,
+    names: Sequence[str] | None = None,
+    architectures: Sequence[str] = ARCHITECTURES,
+    encoders: Sequence[str] = tuple(ENCODERS.values()),
+) -> Recognised:
+    """Read weights, find out whose they are, and bring their classes into the order of a class map.
+
+    Raises:
+        InvalidInputError: if the file, its classes or its network cannot be used.
+    """
+    from atrous.models.pretrained import read_state_dict
+    from atrous.models.recognition import count_classes, order_classes, recognise_network
+
+    weights = read_state_dict(path)
+    classes = count_classes(weights)
+    if classes != len(class_map):
+        raise InvalidInputError(
+            f"the weights tell {classes} classes apart, but there are {len(class_map)} with background: "
+            f"{', '.join(class_map.names)[:SHOWN_LENGTH]}; choose the version that they were trained on"
+        )
+    if names is not None:
+        weights = order_classes(weights, find_order(class_map, names))
+    return recognise_network(weights, architectures, encoders)
 
 
 def _publish_upload(ports: Ports, job: Job, folder: Path) -> Model:
@@ -111,17 +147,3 @@ def _publish_upload(ports: Ports, job: Job, folder: Path) -> Model:
         architectures=(asked.architecture,) if asked else ARCHITECTURES,
         encoders=(asked.encoder,) if asked and asked.encoder else tuple(ENCODERS.values()),
     )
-
-
-def _recognise(version: Version, path: Path, architectures: Sequence[str], encoders: Sequence[str]) -> Recognised:
-    from atrous.models.pretrained import read_state_dict
-    from atrous.models.recognition import count_classes, recognise_network
-
-    weights = read_state_dict(path)
-    classes = count_classes(weights)
-    if classes != len(version.class_map):
-        raise InvalidInputError(
-            f"the weights tell {classes} classes apart, but version {version.id} has {len(version.class_map)} with "
-            f"background: {', '.join(version.class_map.names)[:300]}; choose the version that they were trained on"
-        )
-    return recognise_network(weights, architectures, encoders)

@@ -85,7 +85,7 @@ class WatchListener:
 
 
 def _read_epochs(run_folder: Path) -> list[dict[str, Any]]:
-    from atrous.training.loop import LOG
+    from atrous.training.log import LOG
 
     return [json.loads(line) for line in (run_folder / LOG).read_bytes().splitlines()]
 
@@ -146,9 +146,14 @@ def _make_model(
     result = _train(recipe, version, samples, run_folder, listener, resume=resume)
     folder = run_folder / "bundle"
     try:
+        record_epochs(ports, training, _read_epochs(run_folder))
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        facts = {"best_epoch": result.best_epoch, "weights_sha256": result.weights_sha256}
+        facts = {
+            "best_epoch": result.best_epoch,
+            "weights_sha256": result.weights_sha256,
+            "surroundings": result.surroundings,
+        }
         export_bundle(folder, training, version, samples, weights=result.weights, facts=facts)
         wished = training.recipe.get("int8", "auto")
         metrics = score_bundle(folder, samples, {"best_epoch": result.best_epoch}, int8=wished)

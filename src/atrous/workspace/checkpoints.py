@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from atrous.bundle.bundle import read_class_map
 from atrous.bundle.layout import WEIGHTS_TORCH
 from atrous.bundle.manifest import read_manifest
 from atrous.core.errors import InvalidInputError, NotFoundError
 from atrous.workspace.models import find_model
 
 if TYPE_CHECKING:
+    from atrous.core.class_map import ClassMap
     from atrous.workspace.ports import Ports
     from atrous.workspace.records import Model
 
 # Says in a recipe's `encoder_weights` that they are a model's, wherever its bundle lies by then.
 PREFIX = "model:"
-SIZES = ("encoder_depth", "decoder_channels")
+SIZES = ("encoder_depth", "decoder_channels", "norm")
 SHOWN_LENGTH = 200
 
 
@@ -46,6 +48,16 @@ def describe_checkpoint(ports: Ports, model: Model) -> dict[str, Any]:
     sizes = {name: manifest.recipe[name] for name in SIZES if name in manifest.recipe}
     weights = f"{PREFIX}{model.workspace}/{model.slug}"
     return {"architecture": manifest.architecture, "encoder": manifest.encoder, "encoder_weights": weights} | sizes
+
+
+def read_classes(ports: Ports, model: Model) -> ClassMap:
+    """The classes that a model tells apart.
+
+    Raises:
+        NotFoundError: if its bundle is gone.
+        InvalidBundleError: if it is damaged.
+    """
+    return read_class_map(ports.bundles.locate(model.workspace, model.slug))
 
 
 def resolve_checkpoint(ports: Ports, workspace: str, recipe: dict[str, Any]) -> dict[str, Any]:

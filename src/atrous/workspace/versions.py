@@ -238,6 +238,19 @@ def list_samples(ports: Ports, version: Version) -> tuple[Sample, ...]:
     return tuple(make_sample(ports, picture) for picture in list_content(ports, version))
 
 
+def list_some_samples(ports: Ports, version: Version, split: Split, at_most: int) -> tuple[Sample, ...]:
+    """Pictures of a split, evenly spread and the same ones each time; all if they are not more than that.
+
+    Raises:
+        ConflictError: if the version is not ready.
+        StorageError: if the content no longer has the version's hash.
+        NotFoundError: if a picture or mask is missing from the store.
+    """
+    pictures = [picture for picture in list_content(ports, version) if picture.split is split]
+    stride = max(1, -(-len(pictures) // at_most))
+    return tuple(make_sample(ports, picture) for picture in pictures[::stride])
+
+
 def make_sample(ports: Ports, picture: ContentPicture) -> Sample:
     """A version's picture and mask as local files.
 

@@ -20,7 +20,7 @@ from atrous.server.shapes.trainings import (
     shape_training,
     shape_wish,
 )
-from atrous.server.training_orders import TrainingOrder, base_recipe, place_order
+from atrous.server.training_orders import TrainingOrder, place_order, plan_recipe
 from atrous.server.workspace_paths import Id, ProjectSlug, VersionNumber, VersionRoute, WorkspaceSlug
 from atrous.training.model_types import name_model_type
 from atrous.training.template import describe_recipe, make_template
@@ -117,10 +117,12 @@ async def describe_training(
     version: VersionNumber,
     model_type: Annotated[str | None, Query(alias="modelType", max_length=200)] = None,
 ) -> dict[str, Any]:
-    """What may be chosen for a kind of model, with the defaults of this server."""
+    """What may be chosen for a kind of model; the defaults are what would be derived from the version."""
     caller = await admit(request, workspace)
-    await run_in_threadpool(find_version, caller.ports, caller.workspace, VersionId(project, version))
-    recipe = base_recipe(model_type, service_of(request).settings.train_encoder_weights)
+    found = await run_in_threadpool(find_version, caller.ports, caller.workspace, VersionId(project, version))
+    order = TrainingOrder.model_validate({"modelType": model_type})
+    weights = service_of(request).settings.train_encoder_weights
+    recipe = (await run_in_threadpool(plan_recipe, caller.ports, found, order, weights)).recipe
     return {
         "modelType": name_model_type(recipe.as_json()),
         "schema": describe_recipe(recipe),

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class SummaryShape(BaseModel):
-    """The figures on `split` at `confidenceThreshold`; `mAP` is for boxes, which there are none of here."""
+    """The figures on `split` at `confidenceThreshold`; `mAP` is for boxes, which there are none of here.
+
+    `mIoUInterval` is low and high of its 95 % interval over pictures; null for fewer than two and old evaluations.
+    """
 
     mAP: None
     mIoU: float | None
@@ -26,6 +29,7 @@ class SummaryShape(BaseModel):
     split: str
     confidenceThreshold: float
     medianLatencyMs: float
+    mIoUInterval: list[float] | None
 
 
 class EvaluationShape(BaseModel):
@@ -86,6 +90,7 @@ def shape_one_evaluation(evaluation: ModelEvaluation) -> dict[str, Any]:
                 "split": summary["split"],
                 "confidenceThreshold": summary["threshold"],
                 "medianLatencyMs": summary["medianLatencyMs"],
+                "mIoUInterval": summary.get("interval"),
             }
             return shape | {"summary": {"mAP": None} | summary["metrics"] | figures}
 

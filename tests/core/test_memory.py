@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atrous.server.memory import read_memory_bytes
+from atrous.core.memory import read_memory_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
