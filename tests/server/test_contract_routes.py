@@ -212,7 +212,7 @@ def test_row_7_openapi_describes_bodies_replies_and_errors(place: Place) -> None
         assert {"401", "404", "413", "422", "503"} <= set(post["responses"]), path
     legacy = posts["/{project}/{version}"]
     assert {"confidence", "format", "labels", "stroke", "image"} <= {one["name"] for one in legacy["parameters"]}
-    assert set(legacy["responses"]["200"]["content"]) == {"application/json", "image/jpeg"}
+    assert set(legacy["responses"]["200"]["content"]) == {"application/json", "image/jpeg", "image/png"}
     assert "#/components/schemas/ValidationError" in str(legacy["responses"]["422"])
 
 

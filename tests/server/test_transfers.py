@@ -43,7 +43,7 @@ async def ask(path: str, app: Any = send_slowly) -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await Deadline(app, request_timeout_s=TIMEOUT_S, body_timeout_s=TIMEOUT_S)(
+    await Deadline(app, request_timeout_s=TIMEOUT_S, body_timeout_s=TIMEOUT_S, tell_retry_after=lambda: 1)(
         {"type": "http", "path": path}, receive, send
     )
     return sent

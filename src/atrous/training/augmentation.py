@@ -55,7 +55,8 @@ def make_augmentation(recipe: Recipe, size: Size) -> Callable[[Tensor, Tensor, i
 
     def augment(image_CHW: Tensor, mask_HW: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            # Not torch's function of that name, which for GPUs that nobody has used yet keeps a trace of its caller.
+            torch.default_generator.manual_seed(seed)
             image, mask = change(tv_tensors.Image(image_CHW), tv_tensors.Mask(mask_HW))
         return image.as_subclass(torch.Tensor), mask.as_subclass(torch.Tensor)
 

@@ -137,7 +137,21 @@ class BatchLoader:
     def load(self, order: list[list[int]], *, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Give image_BCHW and mask_BHW, uint8, of each batch of the order."""
         self._places[:] = [[(epoch, index) for index in batch] for batch in order]
-        return iter(self._loader)
+        return iter(self._loader) if self._loader.num_workers else _load_on_one_thread(self._loader)
+
+
+def _load_on_one_thread(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Prepare batches here as worker processes do; on so little, threads wait for each other longer than they work."""
+    batches, threads = iter(loader), torch.get_num_threads()
+    while True:
+        torch.set_num_threads(1)
+        try:
+            batch = next(batches, None)
+        finally:
+            torch.set_num_threads(threads)
+        if batch is None:
+            return
+        yield batch
 
 
 def _ignore_interrupts(_worker: int) -> None:

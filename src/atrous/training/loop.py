@@ -255,9 +255,11 @@ class _Run:
         progress = self.progress
         step = progress.epoch * self.steps_per_epoch + progress.step_in_epoch
         rate = set_learning_rate(self.optimiser.optimizer, self.recipe, step, self.total_steps)
-        # Dropout draws from here: reseeded each step, so that a resumed run draws the same on any device.
+        batch = feed.take()
+        # Dropout draws from here: reseeded each step, so that a resumed run draws the same on any device. Whatever a
+        # loader draws comes before.
         torch.manual_seed(self.recipe.seed * SEED_STRIDE + step + self.ranks.index * RANK_STRIDE)
-        loss = self._step(feed.take())
+        loss = self._step(batch)
         self.average.update(self.network, step)
         feed.prepare()
         loss_value = self.ranks.add(loss).item() / self.ranks.count

@@ -87,7 +87,9 @@ class WatchListener:
 def _read_epochs(run_folder: Path) -> list[dict[str, Any]]:
     from atrous.training.log import LOG
 
-    return [json.loads(line) for line in (run_folder / LOG).read_bytes().splitlines()]
+    log = run_folder / LOG
+    # A person may have had enough before the first epoch was over.
+    return [json.loads(line) for line in log.read_bytes().splitlines()] if log.exists() else []
 
 
 def run_training_job(
