@@ -91,3 +91,22 @@ print([name for name, module in sys.modules.items() if name.startswith("openvino
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_a_signal_after_models_came_and_went_is_handled(weights: Path) -> None:
+    code = f"""
+import gc, signal
+from pathlib import Path
+from atrous.runtime.backends import BACKENDS
+
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+for _ in range(3):
+    networks = [BACKENDS["openvino"].open_network(Path({str(weights)!r}), 1) for _ in range(2)]
+    networks.pop(0)
+    gc.collect()
+    networks.pop()
+    gc.collect()
+signal.raise_signal(signal.SIGUSR1)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout.strip()) == (0, "handled")

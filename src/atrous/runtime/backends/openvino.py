@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from queue import Empty, LifoQueue
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 # Float32 where the file says so, never bfloat16. Threads pinned to cores would meet those of other models and processes
 # on the same cores, while others idle.
 OPTIONS = {"INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": False}
+
+# Two threads that load at once must not make two cores.
+_opening = Lock()
 
 
 class OpenVinoNetwork:
@@ -69,7 +74,8 @@ def open_openvino(weights: Path, threads: int) -> OpenVinoNetwork:
         MissingExtraError: if OpenVINO is not installed.
         InvalidBundleError: if OpenVINO cannot load the file.
     """
-    core = _runtime().Core()
+    with _opening:
+        core = _core()
     streams = max(1, count_cores() // threads)
     options = OPTIONS | {"INFERENCE_NUM_THREADS": threads * streams, "NUM_STREAMS": streams}
     try:
@@ -79,6 +85,14 @@ def open_openvino(weights: Path, threads: int) -> OpenVinoNetwork:
     except Exception as error:
         raise InvalidBundleError(f"{weights.name}: OpenVINO cannot load it; choose backend onnx") from error
     return OpenVinoNetwork(compiled, weights.name)
+
+
+@cache
+def _core() -> Any:
+    # One for the life of the process. The CPU plugin of each sets the alternate signal stack of the thread that makes
+    # it, and when a second one goes, the thread is left with a stack that is freed: its next signal, such as Ctrl-C,
+    # ends the process with a segmentation fault.
+    return _runtime().Core()
 
 
 def _runtime() -> Any:
