@@ -106,6 +106,12 @@ def test_classes_are_weighed_only_where_one_is_rare() -> None:
     assert derive(make_facts(pixels={"background": 0, "road": 0})).class_weights == Recipe().class_weights
 
 
+def test_a_version_without_background_is_weighed_by_its_other_classes() -> None:
+    assert derive(make_facts(pixels={"background": 0, "road": 500, "sky": 500})).class_weights == "none"
+    derived = derive_recipe({}, make_facts(pixels={"background": 0, "road": 995, "sky": 5}), UNKNOWN_DEVICE)
+    assert derived.reasons["class_weights"] == "'sky' has 0.50% of the labelled pixels"
+
+
 def test_validation_takes_a_small_share_of_the_time() -> None:
     assert derive(make_facts(400, 100)).validate_every == 1
     assert derive(make_facts(400, 1_000)).validate_every == 5

@@ -30,7 +30,7 @@ class VersionFacts:
         size: of the network's input.
         train_pictures: in the split train.
         valid_pictures: in the split valid.
-        class_pixels: labelled pixels by class name, background included, over the pictures that were counted; 0
+        class_pixels: labelled pixels by class name, background first, over the pictures that were counted; 0
             where none was seen.
     """
 

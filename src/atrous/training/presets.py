@@ -201,11 +201,17 @@ def _choose_weights(plan: _Plan, version: VersionFacts) -> None:
     total = sum(version.class_pixels.values())
     if total == 0:
         return
-    rarest, pixels = min(version.class_pixels.items(), key=lambda one: one[1])
+    rarest, pixels = min(_list_wanted_classes(version), key=lambda one: one[1])
     if pixels < RARE_SHARE * total:
         plan.derive("class_weights", "balanced", f"{rarest!r} has {pixels / total:.2%} of the labelled pixels")
     else:
         plan.derive("class_weights", "none", f"the rarest class, {rarest!r}, has {pixels / total:.1%} of the pixels")
+
+
+def _list_wanted_classes(version: VersionFacts) -> list[tuple[str, int]]:
+    (background, pixels), *named = version.class_pixels.items()
+    # Where every pixel is labelled as something there is no background to learn.
+    return [(background, pixels), *named] if pixels or not named else named
 
 
 def _choose_validations(plan: _Plan, version: VersionFacts) -> None:
