@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
+from tests.cli.coloured import make_coloured_version
 from tests.cli.terminal import publish
 
 if TYPE_CHECKING:
@@ -17,22 +17,13 @@ if TYPE_CHECKING:
 
 # Bands of the classes background, red, green and blue, as tests/fakes/bundles.py answers them.
 LABEL_HW = np.repeat(np.arange(4, dtype=np.uint8), 16)[:, None].repeat(64, axis=1)
-COLOURS_BGR = np.array([(0, 0, 0), (0, 0, 255), (0, 255, 0), (255, 0, 0)], np.uint8)
 TOLD = "as it is and mirrored, at scale 0.75 and 1 and 1.25"
 
 
 def test_a_report_tells_that_each_picture_was_seen_more_than_once(
     atrous: Callable[..., Said], home: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "dataset"
-    # Files of one content would be one picture.
-    for split, brightest in (("train", 255), ("valid", 250)):
-        (folder / split).mkdir(parents=True)
-        cv2.imwrite(str(folder / split / "a.png"), np.minimum(COLOURS_BGR[LABEL_HW], brightest))
-        cv2.imwrite(str(folder / split / "a_mask.png"), LABEL_HW)
-        (folder / split / "_classes.csv").write_text("Pixel Value, Class\n0, background\n1, red\n2, green\n3, blue")
-    assert atrous("import", folder, "--project", "road").code == 0
-    assert atrous("version", "create", "road", "--resize", "64x64").code == 0
+    make_coloured_version(atrous, tmp_path / "dataset", LABEL_HW)
     publish(home)
     for flags, is_told in ((["--tta"], True), ([], False)):
         said = atrous("evaluate", "road/1", *flags, "--out", "scores")

@@ -6,7 +6,7 @@ import re
 import socket
 import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from tests.cli.terminal import publish
 from tests.fakes.bundles import CLASS_NAMES, rename_classes
+from tests.fakes.http_servers import serve_by
 from tests.fakes.pictures import BLACK, BLUE, GREEN, RED, WHITE, as_base64, encode_squares
 
 from atrous.adapters.home import open_home
@@ -90,15 +91,8 @@ def serve_replies(
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Replies)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve_by(Replies) as address:
+        yield address
 
 
 # In process

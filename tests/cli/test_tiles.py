@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+from tests.cli.coloured import COLOURS_BGR, make_coloured_version
 from tests.cli.terminal import publish
 
 from atrous.adapters.home import open_home
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 # Stripes of two pixels: at half its size, the network of the tests sees nothing but the mix of both colours.
 STRIPES_HW = np.broadcast_to(np.repeat(np.tile([1, 3], 40), 2), (128, 160)).astype(np.uint8)
-COLOURS_BGR = np.array([(0, 0, 0), (0, 0, 255), (0, 255, 0), (255, 0, 0)], np.uint8)
 SEEN = {"off": False, "auto": True, "64": True, "1024": False}
 
 
@@ -96,15 +96,7 @@ def test_a_picture_of_too_many_tiles_is_named_and_the_rest_go_on(
 def test_scores_are_of_what_would_be_served_in_tiles_and_the_report_says_so(
     atrous: Callable[..., Said], home: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "dataset"
-    # Files of one content would be one picture.
-    for split, brightest in (("train", 255), ("valid", 250)):
-        (folder / split).mkdir(parents=True)
-        cv2.imwrite(str(folder / split / "a.png"), np.minimum(COLOURS_BGR[STRIPES_HW], brightest))
-        cv2.imwrite(str(folder / split / "a_mask.png"), STRIPES_HW)
-        (folder / split / "_classes.csv").write_text("Pixel Value, Class\n0, background\n1, red\n2, green\n3, blue")
-    assert atrous("import", folder, "--project", "road").code == 0
-    assert atrous("version", "create", "road", "--resize", "64x64").code == 0
+    make_coloured_version(atrous, tmp_path / "dataset", STRIPES_HW)
     publish(home)
     scores = {}
     for tile in ("off", "64"):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+
+from tests.fakes.http_servers import serve_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -85,12 +86,5 @@ def stream(parts: Callable[[], Iterable[NDArray[np.uint8]]]) -> Generator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Camera)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/camera"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve_by(Camera) as address:
+        yield f"{address}/camera"

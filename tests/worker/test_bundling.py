@@ -6,8 +6,6 @@ import pytest
 
 pytest.importorskip("torch", reason="needs torch; pip install 'atrous[train]'")
 
-from tests.fakes.bundles import make_bundle
-from tests.fakes.datasets import CLASS_MAP, SIZE, draw_samples
 
 from atrous.bundle.bundle import open_bundle
 from atrous.worker.bundling import score_bundle
@@ -16,17 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from atrous.datasets.content import Sample
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A bundle whose network has a single layer."""
-    return make_bundle(tmp_path / "road-1-a", class_names=CLASS_MAP.names, size=SIZE)
-
-
-@pytest.fixture
-def samples(tmp_path: Path) -> tuple[Sample, ...]:
-    return draw_samples(tmp_path / "pictures")
 
 
 def test_scores_and_size_of_the_network_are_told_where_8_bits_are_off(

@@ -11,7 +11,8 @@ from tests.fakes.ports import add_training, fake_ports
 from atrous.core.errors import InvalidInputError, NotFoundError, StoppedError
 from atrous.datasets.splits import Split
 from atrous.evaluation.kept import open_evaluation
-from atrous.worker.evaluation import evaluate_samples
+from atrous.runtime.loading import REPRODUCIBLE, load_engine
+from atrous.worker.evaluation import score_engine
 from atrous.worker.model_evaluation import evaluate_model
 from atrous.workspace.evaluations import find_best_threshold, find_evaluation, locate_details
 from atrous.workspace.models import find_model
@@ -65,7 +66,7 @@ def test_what_is_kept_is_what_a_direct_evaluation_of_each_threshold_finds(ports:
             samples = [sample for sample in list_samples(ports, version) if sample.split is split]
             counts_KKT = kept.read_counts(split)
             for percent in (0, 40, 50, 90):
-                direct = evaluate_samples(bundle, samples, threshold=percent / 100)
+                direct = score_engine(load_engine(bundle, REPRODUCIBLE), samples, threshold=percent / 100)
                 assert counts_KKT[:, :, percent].tolist() == direct.served_KK.tolist()
 
 

@@ -11,32 +11,20 @@ import pytest
 
 pytest.importorskip("torch", reason="needs torch; pip install 'atrous[train]'")
 
-from tests.fakes.bundles import make_bundle
-from tests.fakes.datasets import CLASS_MAP, SIZE, draw_samples
+from tests.fakes.datasets import SIZE
 
 from atrous.bundle.bundle import open_bundle
 from atrous.datasets.splits import Split
 from atrous.evaluation.score_warnings import Kind
 from atrous.runtime.loading import REPRODUCIBLE, load_engine
 from atrous.worker.bundling import score_bundle
-from atrous.worker.evaluation import evaluate_samples
+from atrous.worker.evaluation import score_engine
 from atrous.worker.temperatures import find_temperature
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from atrous.datasets.content import Sample
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A bundle whose network has a single layer."""
-    return make_bundle(tmp_path / "road-1-a", class_names=CLASS_MAP.names, size=SIZE)
-
-
-@pytest.fixture
-def samples(tmp_path: Path) -> tuple[Sample, ...]:
-    return draw_samples(tmp_path / "pictures")
 
 
 def choose(samples: tuple[Sample, ...], split: Split) -> list[Sample]:
@@ -53,7 +41,9 @@ def test_a_published_bundle_tells_its_temperature_and_is_evaluated_with_it(
     assert told["ece_after"] < told["ece_before"]
     assert 1000 < told["pixels"] <= 100_000
     assert "negative log-likelihood" in told["rule"]
-    calibration = evaluate_samples(folder, choose(samples, Split.VALID), threshold=0.4).calibration
+    calibration = score_engine(
+        load_engine(folder, REPRODUCIBLE), choose(samples, Split.VALID), threshold=0.4
+    ).calibration
     assert calibration.temperature == told["temperature"]
     assert calibration.before.ece == pytest.approx(told["ece_before"], abs=0.01)
     assert calibration.after is not None

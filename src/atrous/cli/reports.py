@@ -14,8 +14,9 @@ from atrous.datasets.splits import Split
 from atrous.evaluation.about import About, read_epochs
 from atrous.evaluation.label_issues import IssueList
 from atrous.evaluation.report import Report
+from atrous.runtime.loading import REPRODUCIBLE, load_engine
 from atrous.worker.comparison import compare_bundles
-from atrous.worker.evaluation import evaluate_samples, list_split, list_train
+from atrous.worker.evaluation import list_split, list_train, score_engine
 from atrous.worker.speed import measure_speeds
 from atrous.worker.split_traits import warn_about_train
 from atrous.workspace.versions import find_version
@@ -83,8 +84,13 @@ def _score(
 ) -> tuple[Evaluation, Comparison | None]:
     bundle = ports.bundles.locate(model.workspace, model.slug)
     if other is None:
-        evaluation = evaluate_samples(
-            bundle, samples, threshold=wish.threshold, tiling=wish.seen, on_answer=issues.add, on_picture=tell
+        evaluation = score_engine(
+            load_engine(bundle, REPRODUCIBLE),
+            samples,
+            threshold=wish.threshold,
+            tiling=wish.seen,
+            on_answer=issues.add,
+            on_picture=tell,
         )
         return evaluation, None
     comparison = compare_bundles(

@@ -8,13 +8,11 @@ from atrous.core.errors import InvalidInputError
 from atrous.datasets.content import load_sample
 from atrous.datasets.splits import Split
 from atrous.evaluation.evaluate import evaluate
-from atrous.runtime.loading import REPRODUCIBLE, load_engine
 from atrous.worker.turns import predict_both_ways
 from atrous.workspace.versions import find_version, list_samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from atrous.datasets.content import Sample
     from atrous.evaluation.evaluation import Evaluation
@@ -46,32 +44,6 @@ def list_train(ports: Ports, model: Model) -> list[Sample]:
     return [sample for sample in list_samples(ports, version) if sample.split is Split.TRAIN]
 
 
-def evaluate_samples(
-    bundle: Path,
-    samples: Sequence[Sample],
-    *,
-    threshold: float,
-    on_answer: Callable[[Labelled, Predicted], None] | None = None,
-    on_picture: Callable[[int], None] | None = None,
-    tiling: Tiling | Glances | None = None,
-) -> Evaluation:
-    """Score a bundle with the engine that serves it.
-
-    Args:
-        bundle: its folder.
-        samples: labelled pictures.
-        threshold: as the server is asked.
-        on_answer: shown each picture and the answer.
-        on_picture: told the number of pictures done.
-        tiling: how large pictures are cut, or how often each is seen, which no server does; None is once and whole.
-
-    Raises:
-        InvalidBundleError: if the bundle does not verify.
-    """
-    engine = load_engine(bundle, REPRODUCIBLE)
-    return score_engine(engine, samples, threshold=threshold, on_answer=on_answer, on_picture=on_picture, tiling=tiling)
-
-
 def score_engine(
     engine: Engine,
     samples: Sequence[Sample],
@@ -81,7 +53,16 @@ def score_engine(
     on_picture: Callable[[int], None] | None = None,
     tiling: Tiling | Glances | None = None,
 ) -> Evaluation:
-    """Score an engine on labelled pictures, large ones seen tile by tile if that is how they are to be served."""
+    """Score an engine on labelled pictures.
+
+    Args:
+        engine: as it serves.
+        samples: labelled pictures.
+        threshold: as the server is asked.
+        on_answer: shown each picture and the answer.
+        on_picture: told the number of pictures done.
+        tiling: how large pictures are cut, or how often each is seen, which no server does; None is once and whole.
+    """
     auto_orient = engine.bundle.preprocessing.auto_orient
     labelled = ((sample.name, *load_sample(sample, auto_orient=auto_orient)) for sample in samples)
     predict, tempered = predict_both_ways(engine, samples, tiling)
