@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,7 @@ from atrous.server.url_pictures import HTTP, HTTPS, OFF
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){0,10}")
 SEMANTIC_SEGMENTATION = "semantic-segmentation"
 INSTANCE_SEGMENTATION = "instance-segmentation"
 
@@ -33,7 +35,7 @@ class Settings:
             `served_task` beside it always tells the truth.
         max_body_bytes: largest request body; a 12-megapixel JPEG is about 6 MB, 8 MB as base64.
         max_upload_bytes: largest archive of a dataset, which is written to disk as it comes.
-        max_pixels: largest picture, judged by its header; answering one takes about 32 bytes a pixel.
+        max_pixels: largest picture, judged by its header; answering one takes about 12 bytes a pixel.
         jpeg_scale: "full" decodes every pixel of a JPEG; "auto" as few as still hold what the network sees, which is
             quicker, takes less memory, and gives some pixels at borders another class.
         tile: what a request that does not say gets: `auto` cuts pictures that are far larger than those a model was
@@ -81,6 +83,9 @@ class Settings:
         worker: whether a worker runs beside the server and does what is queued.
         train_encoder_weights: what a training that is started over HTTP begins with where its caller names nothing:
             `imagenet`, which is fetched from a hub, `none`, or the absolute path of a file of weights.
+        deployment: name of the dedicated deployment that this server is; empty for the shared one, which passes
+            requests on to deployments.
+        deployments_domain: a request for the host `NAME.DOMAIN` is passed on to the deployment NAME; none by default.
     """
 
     host: str = "127.0.0.1"
@@ -123,6 +128,8 @@ class Settings:
     recent_logs: int = 1000
     worker: bool = True
     train_encoder_weights: str = "imagenet"
+    deployment: str = ""
+    deployments_domain: str = ""
 
 
 def read_settings(environment: Mapping[str, str], config: Mapping[str, Any], overrides: Mapping[str, Any]) -> Settings:
@@ -203,6 +210,13 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
     return read
 
 
+def _domain(value: Any) -> str:
+    name = _text(value).lower().strip(".")
+    if not DOMAIN.fullmatch(name):
+        raise ValueError("must be a name such as deployments.example.org, without a port")
+    return name
+
+
 def _jpeg_scale(value: Any) -> JpegScale:
     return JpegScale(_one_of(*JpegScale)(value))
 
@@ -273,4 +287,6 @@ OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "recent_logs": ("recent_logs", _whole(0, 1_000_000)),
     "worker": ("worker", _switch),
     "train_encoder_weights": ("train_encoder_weights", _text),
+    "deployment": ("deployment", _text),
+    "deployments_domain": ("deployments_domain", _domain),
 }
