@@ -22,7 +22,7 @@ from atrous.runtime.loading import EngineOptions, load_engine
 from atrous.runtime.stages import Stage, Stages
 from atrous.server.answer import Wish, answer_picture, encode_json
 from atrous.server.confidence import DEFAULT
-from atrous.server.pool import LoadedModel
+from atrous.server.loaded_model import LoadedModel
 from atrous.server.settings import Settings
 from atrous.workspace.records import Model
 from benchmarks.callers import Caller, encode_body, read_answer

@@ -14,7 +14,7 @@ from benchmarks.results import read_result
 from benchmarks.serving import publish_bundle, serve
 from tests.fakes.bundles import make_bundle
 
-from benchmarks import against, answer, decode, everything, load, memory
+from benchmarks import against, answer, decode, everything, load, memory, proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +52,13 @@ def run(benchmark, target: Path, *arguments: object) -> Result:
     file = target / "result.json"
     assert benchmark.main([*map(str, arguments), "--json", str(file)]) == 0
     return read_result(file)
+
+
+def test_a_deployment_is_timed_beside_itself_behind_the_proxy(tmp_path: Path, bundle: Path, image: Path) -> None:
+    (row,) = run(proxy, tmp_path, "--bundle", bundle, "--image", image, "--repeat", 3).rows
+    assert row["photograph"] == "64x48 street"
+    assert row["ratio_p50"] == pytest.approx(row["proxy_p50_ms"] / row["direct_p50_ms"], abs=0.01)
+    assert row["added_p50_ms"] == pytest.approx(row["proxy_p50_ms"] - row["direct_p50_ms"], abs=0.01)
 
 
 def test_an_answer_is_timed_stage_by_stage(tmp_path: Path, bundle: Path, image: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from starlette.responses import JSONResponse
 from tests.fakes.pictures import BLACK, BLUE, RED, encode_squares
+from tests.server import deployed
 
 from atrous.server.app import create_app
 from atrous.server.settings import Settings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 VARIABLE = "ATROUS_CLIENT_PYTHON"
 CLIENT = os.environ.get(VARIABLE)
 SCRIPT = Path(__file__).with_name("sdk_script.py")
+SAMPLE = Path(__file__).parents[3] / "shared" / "acceptance" / "seed_sample.py"
 
 pytestmark = pytest.mark.skipif(not CLIENT, reason=f"set {VARIABLE} to a Python that has inference-sdk")
 
@@ -60,12 +62,16 @@ def serve(app: ASGIApp) -> Iterator[str]:
 
 
 def run_client(url: str, key: str, picture: Path) -> dict[str, Any]:
+    return json.loads(run_script(SCRIPT, url, key, str(picture)).splitlines()[-1])
+
+
+def run_script(script: Path, *arguments: str) -> str:
     assert CLIENT
-    command = [CLIENT, str(SCRIPT), url, key, str(picture)]
+    command = [CLIENT, str(script), *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return done.stdout
 
 
 @pytest.fixture
@@ -89,3 +95,23 @@ def test_the_sdk_gets_over_a_busy_server_by_its_retries(place: Place, picture: P
         seen = run_client(url, place.key, picture)
     assert len(flaky.refused) >= 3
     assert {name: what for name, what in seen.items() if what is not True} == {}
+
+
+def test_the_sdk_gets_the_same_from_a_deployment_below_its_prefix(place: Place, picture: Path) -> None:
+    place.publish()
+    app = create_app(Settings(deployment="alpha", only_workspace="acme"), place.ports)
+    with deployed.serve(app) as address, deployed.serve(create_app(Settings(), place.ports)) as url:
+        deployed.deploy(place.ports.store, address)
+        seen = run_client(f"{url}/deployments/alpha", place.key, picture)
+    assert {name: what for name, what in seen.items() if what is not True} == {}
+
+
+@pytest.mark.skipif(not SAMPLE.is_file(), reason="the sample of the seed is not on this machine")
+def test_the_seeds_sample_runs_through_a_deployment(place: Place, picture: Path) -> None:
+    place.publish()
+    app = create_app(Settings(deployment="alpha", only_workspace="acme"), place.ports)
+    with deployed.serve(app) as address, deployed.serve(create_app(Settings(), place.ports)) as url:
+        deployed.deploy(place.ports.store, address)
+        target = ["--api-url", f"{url}/deployments/alpha", "--model-id", "road/1", "--api-key", place.key]
+        done = run_script(SAMPLE, *target, "--image", str(picture), "--expect", "red", "blue")
+    assert "2 classes found" in done

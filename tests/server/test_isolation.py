@@ -17,6 +17,7 @@ from atrous.runtime.png import encode_grey_png
 from atrous.server.app import create_app
 from atrous.server.settings import Settings
 from atrous.workspace.batches import make_batch_id
+from atrous.workspace.deployment import Deployment, LogEntry, UsageHour
 from atrous.workspace.jobs import add_job
 from atrous.workspace.keys import create_key
 from atrous.workspace.pictures import PictureEdit, request_edits
@@ -68,6 +69,7 @@ V0 = Ask(INFER, "/<project>/<version>", body=as_base64(PICTURE))
 MODEL_ID = {"model_id": "<workspace>/<model>"}
 WORKFLOW = {"specification": {}, "inputs": {}}
 TRAINING = {"trainingId": "<training>"}
+DEPLOYMENT = {"deployment_name": "<deployment>"}
 
 ASKS: dict[str, Ask | tuple[Ask, ...]] = {
     "GET /start/{project}/{version}": Ask(INFER),
@@ -168,6 +170,16 @@ PLAIN_ASKS: dict[str, Ask | tuple[Ask, ...]] = {
     "GET /getWeights": Ask(INFER, query="model=<workspace>/<model>"),
     "GET /models/v1/external/stat": Ask(INFER, query="modelId=<workspace>/<model>"),
     "GET /models/v1/external/weights": Ask(INFER, query="modelId=<workspace>/<model>"),
+    "POST /dedicated/add": Ask(
+        MANAGE, body={"deployment_name": "other-cam", "machine_type": "dev-cpu", "models": ["<workspace>/<model>"]}
+    ),
+    "GET /dedicated/get": Ask(READ, query="deployment_name=<deployment>"),
+    "POST /dedicated/pause": Ask(MANAGE, body=DEPLOYMENT),
+    "POST /dedicated/resume": Ask(MANAGE, body=DEPLOYMENT),
+    "POST /dedicated/update": Ask(MANAGE, body={**DEPLOYMENT, "models": []}),
+    "POST /dedicated/delete": Ask(MANAGE, body=DEPLOYMENT),
+    "GET /dedicated/get_log": Ask(READ, query="deployment_name=<deployment>"),
+    "GET /dedicated/usage_deployment": Ask(READ, query="deployment_name=<deployment>"),
 }
 
 
@@ -244,6 +256,10 @@ def fill(place: Place, workspace: str, project: str, name: str, *, version: int)
     store.add_evaluation(ModelEvaluation(evaluation, workspace, project, version, slug, EvaluationState.RUNNING, NOON))
     job = AnnotationJob(f"job-{name}", workspace, project, name, name, 1, "a", "b", "", later(1))
     store.add_annotation_job(job)
+    deployment = f"cam-{name}"
+    store.add_deployment(Deployment(deployment, workspace, "dev-cpu", "", NOON))
+    store.add_log_entries(deployment, [LogEntry("1", ports.clock.now(), name)], keep=9)
+    store.add_usage([UsageHour(workspace, deployment, "road/1", "k1", NOON, 1, 1, 1)])
     return {
         "workspace": workspace,
         "project": project,
@@ -254,6 +270,7 @@ def fill(place: Place, workspace: str, project: str, name: str, *, version: int)
         "evaluation": evaluation,
         "batch": make_batch_id(name),
         "job": job.id,
+        "deployment": deployment,
         "task": request_edits(ports, workspace, [(picture_id, PictureEdit())]).id,
         "weights": add_job(ports, JobKind.PUBLISH, workspace, f"{project}/{version}").id,
         "zip": start_zip_upload(ports, workspace, project, ZipOptions()).id,
@@ -294,7 +311,8 @@ def describe_acme(ports: Ports) -> str:
         )
         for one in projects
     ]
-    rest = store.list_models("acme"), store.list_evaluations("acme"), ports.queue.list_jobs("acme")
+    made = store.list_models("acme"), store.list_evaluations("acme"), store.list_deployments("acme")
+    rest = *made, ports.queue.list_jobs("acme")
     return repr((projects, trashed, inside, rest, store.list_trainings("acme", "street", 3)))
 
 

@@ -16,8 +16,8 @@ from atrous.core.errors import InvalidInputError, UnavailableError
 from atrous.runtime.engine import Engine
 from atrous.runtime.tiling import Tiling
 from atrous.server.answer import Wish, predict_answer
+from atrous.server.loaded_model import LoadedModel
 from atrous.server.pixel_budget import PixelBudget
-from atrous.server.pool import LoadedModel
 from atrous.server.settings import Settings, read_settings
 from atrous.server.turns import Turn, begin_turn
 

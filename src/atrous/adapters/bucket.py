@@ -119,10 +119,14 @@ class Bucket:
         return StorageError(f"{self._name}: refuses this ({reason}); check the bucket")
 
 
-def open_bucket(url: str) -> Bucket:
+def open_bucket(url: str, setting: str = "ATROUS_BLOBS_URL") -> Bucket:
     """Open `s3://BUCKET/PREFIX?endpoint=URL&region=NAME`; the keys to it come from AWS_… variables.
 
     Nothing is sent yet.
+
+    Args:
+        url: where it is.
+        setting: who said so, for messages.
 
     Raises:
         InvalidInputError: if the URL is of another form.
@@ -140,7 +144,7 @@ def open_bucket(url: str) -> Bucket:
     unknown = sorted(set(query) - set(OPTIONS))
     if parts.scheme != "s3" or not parts.hostname or unknown:
         raise InvalidInputError(
-            "ATROUS_BLOBS_URL: is no URL of the form s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
+            f"{setting}: is no URL of the form s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
             + (f"; leave {unknown[0]} out" if unknown else "")
         )
     config: dict[str, Any] = {"region": query.get("region") or _region()}

@@ -57,6 +57,16 @@ def open_home(folder: Path, places: Places = AT_HOME) -> Ports:
     return Ports(store=store, queue=store, blobs=blobs, bundles=bundles, clock=SystemClock())
 
 
+def open_bundles(folder: Path, places: Places = AT_HOME) -> Bundles:
+    """The models of a home alone, for processes that need no database.
+
+    Raises:
+        InvalidInputError: if a URL is of another form.
+        MissingExtraError: if this installation lacks the driver of the storage.
+    """
+    return _open_blobs(folder, places)[1]
+
+
 def close_home(ports: Ports) -> None:
     """Close the connections of ports that `open_home` gave, so that the home may be moved."""
     if isinstance(ports.store, SqlStore):

@@ -12,7 +12,16 @@ import typer
 
 from atrous.bundle.reduction import JpegScale
 from atrous.cli.engine_options import BackendOption, PrecisionOption, choose_engine
+from atrous.cli.engines import EngineOption
 from atrous.cli.home import WorkspaceOption
+from atrous.cli.infer_cluster import (
+    ReplicasOption,
+    ShardSizeOption,
+    ThreadsOption,
+    check_cluster_options,
+    infer_in_cluster,
+    order_pictures,
+)
 from atrous.cli.infer_pictures import infer_pictures
 from atrous.cli.infer_videos import infer_video
 from atrous.cli.inputs import Inputs, find_inputs
@@ -39,11 +48,21 @@ def infer(
     *,
     model: Annotated[str, typer.Argument(help="PROJECT/VERSION or WORKSPACE/MODEL.")],
     pictures: Annotated[
-        list[str], typer.Argument(metavar="PICTURE...", help="Files, folders, globs, videos or addresses of streams.")
+        list[str],
+        typer.Argument(
+            metavar="PICTURE...",
+            help="Files, folders, globs, videos or addresses of streams; with --engine pictures alone, "
+            "s3://BUCKET/PREFIX and lists of addresses in files .txt too.",
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for NAME_mask.png and NAME_overlay.jpg or .mp4.")] = Path(
-        "predictions"
-    ),
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH",
+            help="Folder for NAME_mask.png and NAME_overlay.jpg or .mp4; with --engine for shards of them, "
+            "s3://BUCKET/PREFIX too.",
+        ),
+    ] = "predictions",
     only: Annotated[Kind | None, typer.Option(help="Write only these.")] = None,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave out what was finished by an earlier run.")
@@ -70,15 +89,21 @@ def infer(
     backend: BackendOption = None,
     api_url: Annotated[str | None, typer.Option(help="Ask this server instead of predicting here.")] = None,
     api_key: Annotated[str | None, typer.Option(envvar="ATROUS_API_KEY", help="Key for that server.")] = None,
+    engine: EngineOption = None,
+    replicas: ReplicasOption = None,
+    threads: ThreadsOption = None,
+    shard_size: ShardSizeOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Write a class-id mask and an annotated picture for each picture, or an annotated video for each video.
 
     A bad picture or video is named and the rest go on.
     """
-    inputs = find_inputs(pictures)
-    results = PictureResults(out, frozenset({only}) if only else ALL_KINDS)
-    wish = VideoWish(_choose_video_kinds(only, frame_masks=frame_masks), every, max_frames, fps)
+    check_cluster_options(
+        engine,
+        {"replicas": replicas, "threads": threads, "shard-size": shard_size},
+        {"api-url": api_url, "smooth": smooth, "frame-masks": frame_masks, "max-frames": max_frames, "fps": fps},
+    )
     if api_url and smooth:
         raise InvalidInputError("--smooth: works on probabilities, which a server does not send; leave out --api-url")
     _check_jpeg_scale(jpeg_scale, only, api_url)
@@ -87,13 +112,34 @@ def infer(
     if api_url and (precision or backend):
         raise InvalidInputError("--precision, --backend: a server runs networks its own way; leave out --api-url")
     options = choose_engine(precision, backend)
-    predictor = (
-        RemotePredictor(RemoteModel(api_url, model, api_key, threshold, tile=tile, tile_overlap=tile_overlap))
-        if api_url
-        else predict_here(model, workspace, threshold, smooth, jpeg_scale, tiling=tiling, options=options)
-    )
+    kinds = frozenset({only}) if only else ALL_KINDS
     with _ending_on_sigterm():
-        failed = _infer_all(inputs, predictor, results, wish, skip_existing=skip_existing)
+        if engine:
+            order = order_pictures(
+                model,
+                workspace,
+                places=pictures,
+                out=out,
+                kinds=kinds,
+                threshold=threshold,
+                jpeg_scale=jpeg_scale,
+                tiling=tiling,
+                options=options,
+                replicas=replicas,
+                threads=threads,
+                shard_size=shard_size,
+            )
+            failed = infer_in_cluster(engine, order)
+        else:
+            inputs = find_inputs(pictures)
+            wish = VideoWish(_choose_video_kinds(only, frame_masks=frame_masks), every, max_frames, fps)
+            predictor = (
+                RemotePredictor(RemoteModel(api_url, model, api_key, threshold, tile=tile, tile_overlap=tile_overlap))
+                if api_url
+                else predict_here(model, workspace, threshold, smooth, jpeg_scale, tiling=tiling, options=options)
+            )
+            results = PictureResults(Path(out), kinds)
+            failed = _infer_all(inputs, predictor, results, wish, skip_existing=skip_existing)
     if failed:
         raise typer.Exit(FAILED)
 

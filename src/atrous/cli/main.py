@@ -12,6 +12,7 @@ from atrous import __version__
 from atrous.cli import (
     backup,
     datasets,
+    deployments,
     doctor,
     evaluate,
     imports,
@@ -51,6 +52,7 @@ app.add_typer(datasets.app, name="dataset")
 app.add_typer(projects.app, name="project")
 app.add_typer(versions.app, name="version")
 app.add_typer(models.app, name="model")
+app.add_typer(deployments.app, name="deployment")
 app.add_typer(keys.app, name="key")
 app.add_typer(workspaces.app, name="workspace")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import cv2
 
@@ -20,7 +21,7 @@ from atrous.runtime.smoothing import SteadyEngine
 from atrous.workspace.models import find_model
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
     from pathlib import Path
 
     import numpy as np
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 DECODERS = 2
 # A server shares its cores between so many without making anybody wait long.
 IN_FLIGHT = 4
+
+Place = TypeVar("Place")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,19 @@ class LocalPredictor:
 
     def predict_pictures(self, paths: Iterable[Path]) -> Generator[PictureResult]:
         """Read and predict picture files."""
-        for path, picture in map_in_threads(self._read, paths, DECODERS):
-            yield path, picture if isinstance(picture, InvalidInputError) else self._see(picture)
+        return self.predict_from(paths, _read_bytes)
+
+    def predict_from(
+        self, places: Iterable[Place], read: Callable[[Place], bytes]
+    ) -> Generator[tuple[Place, Seen | InvalidInputError]]:
+        """Predict pictures wherever they lie.
+
+        Args:
+            places: of the pictures.
+            read: gives the bytes at a place; called from several threads.
+        """
+        for place, picture in map_in_threads(partial(self._decode, read), places, DECODERS):
+            yield place, picture if isinstance(picture, InvalidInputError) else self._see(picture)
 
     def predict_frames(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, Seen]]:
         """Predict the frames of one video."""
@@ -111,11 +125,11 @@ class LocalPredictor:
             return error
         return Seen(picture.image_HWC, answer.mask_HW, self._engine.bundle.class_map)
 
-    def _read(self, path: Path) -> tuple[Path, Picture | InvalidInputError]:
+    def _decode(self, read: Callable[[Place], bytes], place: Place) -> tuple[Place, Picture | InvalidInputError]:
         try:
-            return path, decode_for(_read_bytes(path), self._engine.bundle.preprocessing, self._jpeg_scale)
+            return place, decode_for(read(place), self._engine.bundle.preprocessing, self._jpeg_scale)
         except InvalidInputError as error:
-            return path, error
+            return place, error
 
 
 class RemotePredictor:

@@ -25,6 +25,7 @@ class Kind(StrEnum):
 
 
 ALL_KINDS = frozenset(Kind)
+ENDINGS = {Kind.MASKS: "_mask.png", Kind.OVERLAYS: "_overlay.jpg"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,11 @@ class PictureResults:
         """Write what is wanted of a picture."""
         for kind, path in self._places(stem).items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, _encode(kind, seen))
+            write_whole(path, encode_result(kind, seen))
 
     def _places(self, stem: Path) -> dict[Kind, Path]:
         target = self.folder / stem
-        endings = {Kind.MASKS: "_mask.png", Kind.OVERLAYS: "_overlay.jpg"}
-        return {kind: target.with_name(target.name + endings[kind]) for kind in Kind if kind in self.kinds}
+        return {kind: target.with_name(name_result(target.name, kind)) for kind in Kind if kind in self.kinds}
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -61,7 +61,13 @@ def write_whole(path: Path, data: bytes) -> None:
         raise
 
 
-def _encode(kind: Kind, seen: Seen) -> bytes:
+def name_result(stem: str, kind: Kind) -> str:
+    """The name of a file, by that of its picture without the suffix."""
+    return stem + ENDINGS[kind]
+
+
+def encode_result(kind: Kind, seen: Seen) -> bytes:
+    """The bytes of a file."""
     if kind is Kind.MASKS:
         return encode_grey_png(seen.mask_HW)
     return cv2.imencode(".jpg", draw_overlay(seen.image_HWC, seen.mask_HW, seen.class_map))[1].tobytes()

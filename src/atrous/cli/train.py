@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import TextColumn
 
 from atrous.bundle.bundle import open_bundle
-from atrous.cli.home import WorkspaceOption, find_home, open_ports
+from atrous.cli.engines import EngineOption, TrainSite, find_engine
+from atrous.cli.home import WorkspaceOption, find_home, find_places, open_ports
 from atrous.cli.precisions import describe_int8
 from atrous.cli.recipes import complete_recipe
 from atrous.cli.terminal import open_progress, percent, say
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from atrous.training.listener import EpochReport, StepReport
-    from atrous.workspace.records import Model, Training
+    from atrous.workspace.records import Model, Training, Version
 
 LOSS_SMOOTHING = 0.9
 
@@ -86,7 +88,11 @@ def train(
         bool | None, typer.Option("--deterministic/--no-deterministic", help="The same weights each time.")
     ] = None,
     precision: Annotated[str | None, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes preparing pictures; -1 chooses.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes preparing pictures; -1 chooses. With --engine: machines or GPUs sharing batches."),
+    ] = None,
+    engine: EngineOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest unfinished training.")] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -99,6 +105,9 @@ def train(
     found = find_version(ports, slug, parse_version_id(version))
     runs = find_home() / "runs"
     require_torch()
+    cluster = find_engine(engine) if engine else None
+    if cluster and not resume:
+        _count_ranks(chosen)
     if resume:
         chosen |= {name: value for name, value in (("size", size), ("from", start)) if value is not None}
         if chosen:
@@ -110,12 +119,40 @@ def train(
     say(f"training {found.id} ({training.id}): {_describe(training)}")
     with TerminalListener(training.recipe["epochs"]) as listener:
         model = run_training_job(
-            ports, training, found, run_folder=runs / training.id, listener=listener, resume=resume
+            ports,
+            training,
+            found,
+            run_folder=runs / training.id,
+            listener=listener,
+            resume=resume,
+            trainer=partial(cluster.train, _find_site(found)) if cluster else None,
         )
     _say_end(model, ports.bundles.locate(model.workspace, model.slug))
 
 
-RECIPE_OPTIONS = frozenset(train.__annotations__) - {"version", "size", "start", "resume", "workspace", "return"}
+RECIPE_OPTIONS = frozenset(train.__annotations__) - {
+    "version",
+    "size",
+    "start",
+    "engine",
+    "resume",
+    "workspace",
+    "return",
+}
+
+
+def _count_ranks(chosen: dict[str, Any]) -> None:
+    """With an engine, workers are what devices are without; each prepares its own pictures as it sees fit."""
+    if "devices" in chosen:
+        raise InvalidInputError(
+            "--devices: --workers says how many share a batch beside --engine; leave one of them out"
+        )
+    chosen["devices"] = chosen.pop("workers", 1)
+
+
+def _find_site(version: Version) -> TrainSite:
+    blobs_url = find_places().blobs_url
+    return TrainSite(version.workspace, version.id, blobs_url if blobs_url.startswith("s3://") else "")
 
 
 class TerminalListener:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-import threading
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from atrous.adapters.home import open_home
+from atrous.cli.ending import call_at_eof
 from atrous.cli.home import find_home, find_places, open_ports, read_config
 from atrous.cli.terminal import say
 from atrous.core.errors import InvalidInputError
@@ -68,13 +67,7 @@ def _end_when_asked(running: Worker, *, until_eof: bool) -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         running.ask_to_end()
 
-    def wait_for_eof() -> None:
-        # Not by `sys.stdin`: a thread that waits in there keeps the interpreter from ending.
-        while os.read(sys.stdin.fileno(), 1024):
-            pass
-        running.ask_to_end()
-
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, on_signal)
     if until_eof:
-        threading.Thread(target=wait_for_eof, daemon=True).start()
+        call_at_eof(running.ask_to_end)

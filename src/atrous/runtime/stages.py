@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
 
 class Stage(StrEnum):
@@ -35,4 +35,9 @@ class Stages:
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started_s
+            self.add({stage: time.perf_counter() - started_s})
+
+    def add(self, seconds: Mapping[Stage, float]) -> None:
+        """Add times that were taken elsewhere."""
+        for stage, taken_s in seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + taken_s

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from atrous.bundle.preprocessing import Step
     from atrous.runtime.decode import Answer
     from atrous.runtime.tiling import Tiling
-    from atrous.server.pool import LoadedModel
+    from atrous.server.loaded_model import LoadedModel
     from atrous.server.service import OpenModel
 
 

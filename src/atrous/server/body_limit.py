@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 
 from atrous.core.errors import TooLargeError, UnavailableError
+from atrous.server.deployment_paths import PASSAGE
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -54,7 +55,7 @@ class BodyLimit:
     """Refuses a body by its announced length before it is read, and by what arrives while it is read.
 
     Only bytes that have arrived count for the budget: who announces much and sends nothing takes nothing from others.
-    Uploads of whole files have a limit of their own and are not held, so they do not count.
+    Uploads of whole files have a limit of their own and are not held, so they do not count; nor does what is passed on.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, max_upload_bytes: int, budget: BodyBudget) -> None:
@@ -71,6 +72,7 @@ class BodyLimit:
         announced = Headers(scope=scope).get("content-length", "")
         announced_bytes = int(announced[:20]) if announced.isascii() and announced.isdigit() else 0
         is_upload = scope["method"] == "PUT" and scope["path"].startswith(UPLOADS)
+        is_held = not is_upload and PASSAGE not in scope
         check = self._check_upload if is_upload else self._check
         read_bytes = held_bytes = 0
 
@@ -82,7 +84,7 @@ class BodyLimit:
             if size_bytes:
                 read_bytes += size_bytes
                 check(read_bytes)
-            if size_bytes and not is_upload:
+            if size_bytes and is_held:
                 self._budget.take(size_bytes)
                 held_bytes += size_bytes
             return message

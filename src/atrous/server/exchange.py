@@ -63,9 +63,13 @@ class Exchange:
                 elapsed_s = exchange.elapsed_s
                 _log_access(scope, exchange.status, elapsed_s, notes)
                 service.metrics.count_request(scope["method"], notes.route, exchange.status, elapsed_s)
+                if notes.deployment is not None:
+                    service.metrics.deployments.count(notes.deployment, exchange.status, elapsed_s)
                 if notes.model is not None and notes.has_predicted:
                     is_good = exchange.status < ERROR_STATUS
                     service.metrics.count_inference(notes.model, elapsed_s, is_good=is_good)
+                    if is_good:
+                        service.usage.count(notes)
 
 
 class _Exchange:
@@ -138,7 +142,11 @@ def _log_access(scope: Scope, status: int, elapsed_s: float, notes: Notes) -> No
     # Quoted, so that nobody can write a line of his own into the log; someone may have put a key there.
     path = redact(quote(scope["path"])[:200])
     fields = {"method": scope["method"], "path": path, "status": status, "ms": round(1000 * elapsed_s, 1)}
+    text = "%(method)s %(path)s %(status)d %(ms).1f ms"
+    if notes.deployment is not None:
+        fields["deployment"] = notes.deployment.name
+        text += ", deployment %(deployment)s"
     extra = {**fields, "request_id": notes.request_id}
     if notes.key_id:
         extra["key"] = notes.key_id
-    access_logger.info("%(method)s %(path)s %(status)d %(ms).1f ms", fields, extra=extra)
+    access_logger.info(text, fields, extra=extra)

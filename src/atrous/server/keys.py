@@ -31,7 +31,7 @@ def find_secret(request: Request, body_key: str | None = None) -> str | None:
 
 
 def find_workspace(service: Service, secret: str | None, scope: Scope = Scope.INFER) -> str:
-    """The workspace of a key, or the oldest one when no key is asked for. Asks the store, so not for the event loop.
+    """The workspace of a key, or the server's own when no key is asked for. Asks the store, so not for the event loop.
 
     Each call counts against the key's rate.
 
@@ -42,13 +42,24 @@ def find_workspace(service: Service, secret: str | None, scope: Scope = Scope.IN
         UnavailableError: if no key is needed but there is no workspace yet.
     """
     if service.settings.auth_required:
-        key = authenticate(service.ports, secret)
+        key = authenticate(service.ports, secret, service.settings.only_workspace)
         notes = current_notes()
         if notes is not None:
             notes.key_id = key.id
         service.rate_limit.take(key.id, key.requests_per_minute)
         check_scope(key, scope)
         return key.workspace
+    return find_own_workspace(service)
+
+
+def find_own_workspace(service: Service) -> str:
+    """The only workspace that the server serves, or else the oldest one. Asks the store, so not for the event loop.
+
+    Raises:
+        UnavailableError: if there is no workspace yet.
+    """
+    if service.settings.only_workspace:
+        return service.settings.only_workspace
     workspaces = service.ports.store.list_workspaces()
     if not workspaces:
         raise UnavailableError("this server has no workspace yet; start it with `atrous serve`, which makes one")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
+    from atrous.core.errors import AtrousError
+
 # What probes and scrapers ask; answered to the very end.
 LIFE_PATHS = frozenset({"/", "/info", "/healthz", "/readiness", "/metrics"})
 
@@ -19,6 +21,7 @@ class Life:
         self._cold = dict.fromkeys(preloads)
         self._is_draining = False
         self._in_flight = 0
+        self._failure: AtrousError | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -41,6 +44,15 @@ class Life:
         if self._is_draining:
             return "the server is about to end"
         return f"{len(self._cold)} preloaded models have not answered yet" if self._cold else None
+
+    @property
+    def failure(self) -> AtrousError | None:
+        """Why the server is to end without having been asked; None if it is not."""
+        return self._failure
+
+    def give_up(self, failure: AtrousError) -> None:
+        """Let the server end: it can never become ready."""
+        self._failure = failure
 
     def note_warm(self, model_id: str) -> None:
         """A preloaded model has answered."""

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from atrous.runtime.stages import Stage
+from atrous.server.deployment_metrics import DeploymentMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,6 +74,7 @@ class Metrics:
         )
         self._stage_times = {stage: stage_time.labels(stage) for stage in Stage}
         self.evictions = Counter("atrous_model_evictions", "Models that made room for others.", registry=self._registry)
+        self.deployments = DeploymentMetrics()
         self._lock = Lock()
         self._tallies: dict[tuple[str, str], _Tally] = {}
 
@@ -113,14 +115,16 @@ class Metrics:
         """The text that Prometheus reads.
 
         Args:
-            workspace: whose models are shown; None shows none, as their names are nobody else's business.
+            workspace: whose models and deployments are shown; None shows none, as their names are nobody else's
+                business.
         """
         text = generate_latest(self._registry)
         if workspace is None:
             return text
-        of_models = CollectorRegistry()
-        of_models.register(_ModelMetrics(self._tallies_of(workspace)))
-        return text + generate_latest(of_models)
+        of_workspace = CollectorRegistry()
+        of_workspace.register(_ModelMetrics(self._tallies_of(workspace)))
+        of_workspace.register(self.deployments.of(workspace))
+        return text + generate_latest(of_workspace)
 
     def _tallies_of(self, workspace: str) -> dict[str, _Tally]:
         with self._lock:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from atrous.workspace.deployment import Deployment
     from atrous.workspace.records import Model
 
 
@@ -24,7 +25,11 @@ class Notes:
         key_id: of the key that opened the workspace.
         route: the path of the route that serves, with its placeholders.
         model: the one that was asked for.
+        model_id: what it was asked for by.
         has_predicted: whether the model was put to work.
+        pictures: answered so far.
+        compute_s: seconds of all stages of these, waiting left out.
+        deployment: the one that the request was passed on to.
         answer_by_s: when the request's time is up, as `time.monotonic` counts.
     """
 
@@ -33,7 +38,11 @@ class Notes:
     key_id: str | None = None
     route: str | None = None
     model: Model | None = None
+    model_id: str = ""
     has_predicted: bool = False
+    pictures: int = 0
+    compute_s: float = 0.0
+    deployment: Deployment | None = None
     answer_by_s: float = math.inf
 
 

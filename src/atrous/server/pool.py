@@ -6,19 +6,14 @@ import logging
 import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from threading import RLock
 from typing import TYPE_CHECKING
 
 from atrous.core.errors import BrokenModelError, InvalidBundleError, NotFoundError
-from atrous.runtime.loading import load_engine
 
 if TYPE_CHECKING:
-    from atrous.runtime.crew import Crew
-    from atrous.runtime.engine import Engine
-    from atrous.runtime.loading import EngineOptions
     from atrous.server.metrics import Metrics
-    from atrous.workspace.ports import Bundles
+    from atrous.server.model_source import ModelSource, ServedModel
     from atrous.workspace.records import Model
 
 logger = logging.getLogger(__name__)
@@ -29,38 +24,25 @@ LOADING_THREADS = 2
 ModelKey = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A model ready to answer."""
-
-    model: Model
-    engine: Engine
-    load_time_s: float
-
-
 class ModelPool:
     """Loaded models by workspace and slug, and the ids that callers know them by. Safe to use from several threads.
 
     A model that no id stands for any more is dropped. Requests that hold a dropped model finish with it.
     """
 
-    def __init__(
-        self, bundles: Bundles, metrics: Metrics, *, max_models: int, max_bytes: int, options: EngineOptions, crew: Crew
-    ) -> None:
-        self._bundles = bundles
+    def __init__(self, source: ModelSource, metrics: Metrics, *, max_models: int, max_bytes: int) -> None:
+        self._source = source
         self._metrics = metrics
         self._max_models = max_models
         self._max_bytes = max_bytes
-        self._options = options
-        self._crew = crew
         self._lock = RLock()
         # In order of last use; a load in progress is in here too, which is what makes others wait for it.
-        self._loads: OrderedDict[ModelKey, Future[LoadedModel]] = OrderedDict()
+        self._loads: OrderedDict[ModelKey, Future[ServedModel]] = OrderedDict()
         self._names: dict[tuple[str, str], ModelKey] = {}
         self._pinned: set[tuple[str, str]] = set()
         self._loader = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="load-model")
 
-    def fetch(self, model: Model, model_id: str) -> tuple[Future[LoadedModel], bool]:
+    def fetch(self, model: Model, model_id: str) -> tuple[Future[ServedModel], bool]:
         """Give a model, whether it was cold (not loaded yet), and remember the id that it was asked by.
 
         A failed load is forgotten, so that the next request tries again; its error is a BrokenModelError.
@@ -93,7 +75,7 @@ class ModelPool:
         with self._lock:
             return sum(_bytes_of(load) for load in self._loads.values())
 
-    def list_loaded(self, workspace: str) -> list[tuple[str, LoadedModel]]:
+    def list_loaded(self, workspace: str) -> list[tuple[str, ServedModel]]:
         """The ids that were asked for in a workspace and the models behind them, in the order they came."""
         with self._lock:
             named = [
@@ -113,11 +95,11 @@ class ModelPool:
             for key in [key for key in self._loads if key[0] == workspace]:
                 self._drop(key)
 
-    def _load(self, model: Model) -> LoadedModel:
+    def _load(self, model: Model) -> ServedModel:
         started = time.perf_counter()
         is_good = False
         try:
-            engine = load_engine(self._bundles.locate(model.workspace, model.slug), self._options, self._crew)
+            served = self._source.open(model)
         except (InvalidBundleError, NotFoundError) as error:
             raise BrokenModelError(f"model {model.workspace}/{model.slug} cannot be loaded: {error}") from error
         else:
@@ -126,15 +108,17 @@ class ModelPool:
             load_time_s = time.perf_counter() - started
             self._metrics.count_load(load_time_s, is_good=is_good)
         logger.info("model loaded: %s/%s", model.workspace, model.slug, extra={"load_time_s": load_time_s})
-        return LoadedModel(model, engine, load_time_s)
+        return served
 
-    def _settle(self, key: ModelKey, load: Future[LoadedModel]) -> None:
+    def _settle(self, key: ModelKey, load: Future[ServedModel]) -> None:
         """Forget a load that failed; let one that came through, not before, take the oldest model's place."""
         with self._lock:
-            if self._loads.get(key) is not load:
+            if not _is_loaded(load):
+                if self._loads.get(key) is load:
+                    self._drop(key)
                 return
-            if load.cancelled() or load.exception() is not None:
-                self._drop(key)
+            if self._loads.get(key) is not load:
+                load.result().close()
                 return
             self._loads.move_to_end(key)
             while self._is_over() and self._make_room(key):
@@ -171,13 +155,22 @@ class ModelPool:
 
     def _drop_unnamed(self, key: ModelKey | None) -> None:
         if key is not None and key not in self._names.values():
-            self._loads.pop(key, None)
+            self._close(key)
 
     def _drop(self, key: ModelKey) -> None:
-        self._loads.pop(key, None)
+        self._close(key)
         self._names = {name: named for name, named in self._names.items() if named != key}
 
+    def _close(self, key: ModelKey) -> None:
+        """Forget a load; one in progress is closed at its end."""
+        load = self._loads.pop(key, None)
+        if load is not None and _is_loaded(load):
+            load.result().close()
 
-def _bytes_of(load: Future[LoadedModel]) -> int:
-    is_loaded = load.done() and not load.cancelled() and load.exception() is None
-    return load.result().engine.memory_bytes if is_loaded else 0
+
+def _is_loaded(load: Future[ServedModel]) -> bool:
+    return load.done() and not load.cancelled() and load.exception() is None
+
+
+def _bytes_of(load: Future[ServedModel]) -> int:
+    return load.result().memory_bytes if _is_loaded(load) else 0

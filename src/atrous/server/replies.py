@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from atrous.server.accept import JPEG, JSON, PNG, prefers_png
 from atrous.server.answer import answer_picture, draw_picture, encode_json, lift_mask, model_headers, predict_answer
 from atrous.server.declared import name_picture
 from atrous.server.forms import Masks
+from atrous.server.notes import current_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 
     from atrous.core.class_map import ClassMap
     from atrous.server.answer import Wish
+    from atrous.server.loaded_model import LoadedModel
     from atrous.server.metrics import Metrics
-    from atrous.server.pool import LoadedModel
+    from atrous.server.model_source import ServedModel
     from atrous.server.service import OpenModel
 
 # What a grey PNG holds all of.
@@ -76,7 +79,7 @@ def choose_kind(headers: Headers, wish: Wish, *, is_drawn: bool = False, is_copi
 
 def reply_one(
     kind: Kind,
-    loaded: LoadedModel,
+    served: ServedModel,
     read: Callable[[], bytes],
     wish: Wish,
     metrics: Metrics,
@@ -88,16 +91,21 @@ def reply_one(
     with name_picture(place):
         with stages.time(Stage.PICTURE):
             data = read()
-        reply = kind(loaded, data, wish, stages)
+        reply = served.run(partial(_reply_there, kind, data, wish))
+    stages.add(reply.seconds)
     metrics.observe_stages(stages)
+    notes = current_notes()
+    if notes is not None:
+        notes.pictures += 1
+        notes.compute_s += sum(stages.seconds.values())
     return Reply(reply.body, reply.media_type, reply.headers, stages.seconds)
 
 
 def reply_all(
-    kind: Kind, loaded: LoadedModel, pictures: Sequence[Callable[[], bytes]], wish: Wish, metrics: Metrics
+    kind: Kind, served: ServedModel, pictures: Sequence[Callable[[], bytes]], wish: Wish, metrics: Metrics
 ) -> Reply:
     """Answer pictures by an array in their order."""
-    replies = [reply_one(kind, loaded, read, wish, metrics, place=place) for place, read in enumerate(pictures)]
+    replies = [reply_one(kind, served, read, wish, metrics, place=place) for place, read in enumerate(pictures)]
     body = b"[%b]" % b",".join(reply.body for reply in replies)
     return Reply(body, seconds=_add_seconds(reply.seconds for reply in replies))
 
@@ -131,6 +139,12 @@ def reply_png(loaded: LoadedModel, data: bytes, wish: Wish, stages: Stages) -> R
 def reply_overlay(loaded: LoadedModel, data: bytes, wish: Wish, stages: Stages) -> Reply:
     """The picture under its label mask."""
     return Reply(draw_picture(loaded, data, wish, stages), JPEG)
+
+
+def _reply_there(kind: Kind, data: bytes, wish: Wish, loaded: LoadedModel) -> Reply:
+    """A reply with its seconds, made where the network is."""
+    stages = Stages()
+    return replace(kind(loaded, data, wish, stages), seconds=stages.seconds)
 
 
 def _write_class_map(class_map: ClassMap) -> str:

@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 
 
 def run_app(app: FastAPI, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT, finish what is in flight, and return."""
+    """Serve until SIGTERM or SIGINT, finish what is in flight, and return.
+
+    Raises:
+        AtrousError: the reason, if the server ended because it could never become ready.
+    """
     service: Service = app.state.service
     DrainingServer(_make_config(app, service.settings), service).run(sockets=[listener])
+    if service.life.failure is not None:
+        raise service.life.failure
 
 
 class DrainingServer(uvicorn.Server):
@@ -52,6 +58,8 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; True ends the server."""
+        if self._life.failure is not None:
+            self.should_exit = True
         if self._life.is_draining and not self.should_exit:
             passed_s = time.monotonic() - self._asked_s
             is_done = passed_s >= self._delay_s and not self._life.in_flight
@@ -69,6 +77,8 @@ def _make_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
             stall_timeout_s=settings.body_timeout_s,
             max_connections=settings.max_connections,
         ),
+        # Whatever other packages bring along, such as uvloop: the same server everywhere.
+        loop="asyncio",
         ws="none",
         # Our own access log leaves out the query, where clients put their keys.
         access_log=False,

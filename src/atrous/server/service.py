@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -13,18 +14,22 @@ from atrous.runtime.crew import Crew
 from atrous.runtime.loading import EngineOptions, check_backend
 from atrous.server.body_limit import BodyBudget
 from atrous.server.life import Life
+from atrous.server.loaded_model import LocalModels
 from atrous.server.metrics import Metrics
 from atrous.server.notes import current_notes
-from atrous.server.pool import LoadedModel, ModelKey, ModelPool
+from atrous.server.pool import ModelKey, ModelPool
 from atrous.server.rate_limit import RateLimit
 from atrous.server.recent_logs import RecentLogs
 from atrous.server.slots import Slots
 from atrous.server.tracing import Tracing
 from atrous.server.url_pictures import INTERNET, Network, UrlPictures
+from atrous.server.usage import Usage
+from atrous.workspace.machine_types import NO_FLEET, Fleet
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from atrous.server.model_source import ModelSource, ServedModel
     from atrous.server.settings import Settings
     from atrous.workspace.ports import Ports
     from atrous.workspace.records import Model
@@ -39,7 +44,7 @@ class OpenModel:
     """A model for one request: the id it was asked by, and whether the request had to wait for its load."""
 
     model_id: str
-    loaded: LoadedModel
+    loaded: ServedModel
     is_cold: bool
 
     @property
@@ -64,6 +69,8 @@ class Service:
     body_budget: BodyBudget
     recent_logs: RecentLogs
     tracing: Tracing
+    usage: Usage
+    fleet: Fleet = NO_FLEET
 
     async def open_model(self, model: Model, model_id: str) -> OpenModel:
         """Wait until a model is loaded.
@@ -73,7 +80,7 @@ class Service:
         """
         notes = current_notes()
         if notes is not None:
-            notes.model = model
+            notes.model, notes.model_id = model, model_id
         load, is_cold = self.pool.fetch(model, model_id)
         # Shielded, as others wait for the same load.
         loaded = await asyncio.shield(asyncio.wrap_future(load))
@@ -87,6 +94,8 @@ def make_service(
     *,
     recent_logs: RecentLogs | None = None,
     tracing: Tracing | None = None,
+    fleet: Fleet = NO_FLEET,
+    models: ModelSource | None = None,
 ) -> Service:
     """Give an app's own pool, threads and figures; the log and the traces are the process's.
 
@@ -94,28 +103,19 @@ def make_service(
         MissingExtraError: if the backend of the settings cannot be had here.
     """
     metrics = Metrics()
-    memory_bytes = read_memory_bytes() // settings.workers
-    check_backend(settings.backend)
-    options = EngineOptions(
-        threads=settings.threads,
-        precision=settings.precision,
-        backend=settings.backend,
-        max_batch=settings.max_batch,
-        calibrated=settings.calibrated,
-    )
+    memory_bytes = min(read_memory_bytes(), settings.memory_bytes or sys.maxsize) // settings.workers
+    models = models or make_local_models(settings, ports)
     service = Service(
         settings=settings,
         ports=ports,
         pool=ModelPool(
-            ports.bundles,
+            models,
             metrics,
             max_models=settings.max_models,
             max_bytes=settings.max_model_bytes or memory_bytes // 2,
-            options=options,
-            crew=Crew(count_cores() - 1),
         ),
         slots=Slots(
-            settings.concurrency or max(2, count_cores()),
+            models.concurrency,
             max_waiting=settings.max_waiting,
             max_pixels=settings.max_total_pixels or memory_bytes // 4 // BYTES_PER_PIXEL,
         ),
@@ -132,9 +132,33 @@ def make_service(
         body_budget=BodyBudget(settings.max_total_body_bytes),
         recent_logs=recent_logs or RecentLogs(settings.recent_logs),
         tracing=tracing or Tracing(),
+        usage=Usage(ports.store, ports.clock, deployment=settings.deployment),
+        fleet=fleet,
     )
     _watch(service)
     return service
+
+
+def make_local_models(settings: Settings, ports: Ports) -> LocalModels:
+    """Have models in this process.
+
+    Raises:
+        MissingExtraError: if the backend of the settings cannot be had here.
+    """
+    check_backend(settings.backend)
+    concurrency = settings.concurrency or max(2, count_cores())
+    return LocalModels(ports.bundles, choose_engine_options(settings), Crew(count_cores() - 1), concurrency)
+
+
+def choose_engine_options(settings: Settings) -> EngineOptions:
+    """How networks are run."""
+    return EngineOptions(
+        threads=settings.threads,
+        precision=settings.precision,
+        backend=settings.backend,
+        max_batch=settings.max_batch,
+        calibrated=settings.calibrated,
+    )
 
 
 def _watch(service: Service) -> None:

@@ -29,7 +29,8 @@ class Settings:
     Attributes:
         host: address to listen on; only this machine unless said otherwise.
         port: TCP port; 9001 is what Roboflow's clients use for a local server.
-        auth_required: whether requests need a key. Without it every caller acts for the oldest workspace.
+        auth_required: whether requests need a key. Without it every caller acts for the oldest workspace, or the only
+            one that is served.
         sdk_task: task that the registry names. `client.infer` of inference-sdk refuses `semantic-segmentation` before
             it sends anything, so the default names `instance-segmentation`, whose answers it passes on as they are;
             `served_task` beside it always tells the truth.
@@ -85,7 +86,13 @@ class Settings:
             `imagenet`, which is fetched from a hub, `none`, or the absolute path of a file of weights.
         deployment: name of the dedicated deployment that this server is; empty for the shared one, which passes
             requests on to deployments.
+        only_workspace: the one workspace that is served: keys of others are not valid here; all if empty.
+        memory_bytes: counts as the memory of the machine where limits are derived from it; 0 takes what it has.
+        deployments: whether dedicated deployments are kept by a process beside the server.
+        deployments_host: address that deployments of this host listen on, reachable for all servers of the store; a
+            port of its own is free for each.
         deployments_domain: a request for the host `NAME.DOMAIN` is passed on to the deployment NAME; none by default.
+        engine: where networks are run: `ray` for replicas on a Ray cluster; in this process if empty.
     """
 
     host: str = "127.0.0.1"
@@ -129,7 +136,12 @@ class Settings:
     worker: bool = True
     train_encoder_weights: str = "imagenet"
     deployment: str = ""
+    only_workspace: str = ""
+    memory_bytes: int = 0
+    deployments: bool = True
+    deployments_host: str = "127.0.0.1"
     deployments_domain: str = ""
+    engine: str = ""
 
 
 def read_settings(environment: Mapping[str, str], config: Mapping[str, Any], overrides: Mapping[str, Any]) -> Settings:
@@ -288,5 +300,10 @@ OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "worker": ("worker", _switch),
     "train_encoder_weights": ("train_encoder_weights", _text),
     "deployment": ("deployment", _text),
+    "only_workspace": ("only_workspace", _text),
+    "memory_bytes": ("memory_bytes", _whole(0, 10**15)),
+    "deployments": ("deployments", _switch),
+    "deployments_host": ("deployments_host", _text),
     "deployments_domain": ("deployments_domain", _domain),
+    "engine": ("engine", _text),
 }

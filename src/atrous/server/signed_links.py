@@ -73,16 +73,21 @@ def own_url(request: Request, path: str) -> str:
     headers = request.headers
     scheme = headers.get("x-forwarded-proto", request.url.scheme)
     host = headers.get("x-forwarded-host") or headers.get("host") or request.url.netloc
-    prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
     return "".join(
         [
             scheme if scheme in {"http", "https"} else request.url.scheme,
             "://",
             host if HOST.fullmatch(host) else request.url.netloc,
-            prefix if PREFIX.fullmatch(prefix) else "",
+            own_prefix(request),
             path,
         ]
     )
+
+
+def own_prefix(request: Request) -> str:
+    """What a proxy put before the paths of this server; empty if nothing, or nothing that a path may hold."""
+    prefix = request.headers.get("x-forwarded-prefix", "").rstrip("/")
+    return prefix if PREFIX.fullmatch(prefix) else ""
 
 
 def _split(token: str) -> tuple[int, str, str]:

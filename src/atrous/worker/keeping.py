@@ -10,23 +10,31 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.2
+NEED_POLL_S = 1
 LONGEST_PAUSE_S = 60
 # A worker gives its jobs a time for a checkpoint before it ends.
 END_S = 12
 
 
 @contextmanager
-def keep_running(command: Sequence[str]) -> Generator[None]:
+def keep_running(
+    command: Sequence[str], name: str = "worker", *, is_needed: Callable[[], bool] | None = None
+) -> Generator[None]:
     """Run a command meanwhile, again whenever it ends, later each time if it ends soon.
 
     It gets SIGTERM at the end. By the end of its standard input it is to know that this process died, however it did.
+
+    Args:
+        command: what to run.
+        name: what the log calls it.
+        is_needed: asked once a second, in a thread; the command is not begun before it says so.
     """
-    keeper = _Keeper(command)
+    keeper = _Keeper(command, name, is_needed)
     keeper.start()
     try:
         yield
@@ -35,9 +43,11 @@ def keep_running(command: Sequence[str]) -> Generator[None]:
 
 
 class _Keeper(threading.Thread):
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], name: str, is_needed: Callable[[], bool] | None) -> None:
         super().__init__(daemon=True)
         self._command = command
+        self._name_in_log = name
+        self._is_needed = is_needed
         self._ending = threading.Event()
 
     def end(self) -> None:
@@ -45,6 +55,9 @@ class _Keeper(threading.Thread):
         self.join()
 
     def run(self) -> None:
+        while self._is_needed is not None and not self._is_needed():
+            if self._ending.wait(NEED_POLL_S):
+                return
         pause_s = 1.0
         while not self._ending.is_set():
             started_s = time.monotonic()
@@ -58,7 +71,7 @@ class _Keeper(threading.Thread):
             # In a session of its own, so that Ctrl-C reaches this process alone, which then ends that one.
             process = subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
         except OSError as error:
-            logger.error("worker not started: %s", error)  # noqa: TRY400 - the machine is full
+            logger.error("%s not started: %s", self._name_in_log, error)  # noqa: TRY400 - the machine is full
             return
         with process:
             while process.poll() is None and not self._ending.wait(POLL_S):
@@ -66,7 +79,8 @@ class _Keeper(threading.Thread):
             if self._ending.is_set():
                 _end(process)
             else:
-                logger.error("worker died: %s", process.pid, extra={"exit_code": process.returncode})
+                extra = {"exit_code": process.returncode}
+                logger.error("%s died: %s", self._name_in_log, process.pid, extra=extra)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -19,15 +19,18 @@ from atrous.workspace.trainings import begin_training, end_training, find_traini
 from atrous.workspace.versions import find_version, list_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from pathlib import Path
 
     from atrous.datasets.content import Sample
     from atrous.training.listener import EpochReport, Listener, StepReport
     from atrous.training.loop import TrainingResult
+    from atrous.training.recipe import TrainingConfig
     from atrous.worker.watch import Watch
     from atrous.workspace.ports import Ports
     from atrous.workspace.records import Job, Model, Training, Version
+
+    Trainer = Callable[[TrainingConfig, Listener], TrainingResult]
 
 TRAINING_PACKAGES = ("torch", "segmentation_models_pytorch", "lightning_fabric", "filelock", "onnxscript")
 # The last process of the same training may have been killed a moment ago.
@@ -93,7 +96,14 @@ def _read_epochs(run_folder: Path) -> list[dict[str, Any]]:
 
 
 def run_training_job(
-    ports: Ports, training: Training, version: Version, *, run_folder: Path, listener: Listener, resume: bool = False
+    ports: Ports,
+    training: Training,
+    version: Version,
+    *,
+    run_folder: Path,
+    listener: Listener,
+    resume: bool = False,
+    trainer: Trainer | None = None,
 ) -> Model:
     """Train, export, compare, score on valid and publish, in this process; record how it ended.
 
@@ -102,6 +112,7 @@ def run_training_job(
     Args:
         run_folder: keeps the checkpoints, so that the job can be resumed.
         resume: go on from them.
+        trainer: what trains instead of `run_training` here, such as a cluster.
 
     Raises:
         MissingExtraError: if torch is not installed.
@@ -110,7 +121,7 @@ def run_training_job(
         AtrousError: whatever training or export had to say; the job can be resumed.
     """
     try:
-        return _run(ports, training, version, run_folder, listener, resume=resume)
+        return _run(ports, training, version, run_folder, listener, resume=resume, trainer=trainer)
     except StoppedError:
         end_training(ports, training, TrainingState.STOPPED)
         raise
@@ -125,11 +136,12 @@ def _run(
     *,
     resume: bool,
     lock_s: float = 0,
+    trainer: Trainer | None = None,
 ) -> Model:
     try:
         require_torch()
         with _hold(run_folder, lock_s):
-            model = _make_model(ports, training, version, run_folder, listener, resume=resume)
+            model = _make_model(ports, training, version, run_folder, listener, resume=resume, trainer=trainer)
             end_training(ports, training, TrainingState.DONE)
         request_evaluation(ports, model)
     except (ConflictError, StoppedError):
@@ -141,11 +153,18 @@ def _run(
 
 
 def _make_model(
-    ports: Ports, training: Training, version: Version, run_folder: Path, listener: Listener, *, resume: bool
+    ports: Ports,
+    training: Training,
+    version: Version,
+    run_folder: Path,
+    listener: Listener,
+    *,
+    resume: bool,
+    trainer: Trainer | None,
 ) -> Model:
     samples = list_samples(ports, version)
     recipe = resolve_checkpoint(ports, training.workspace, training.recipe)
-    result = _train(recipe, version, samples, run_folder, listener, resume=resume)
+    result = _train(recipe, version, samples, run_folder, listener, resume=resume, trainer=trainer)
     folder = run_folder / "bundle"
     try:
         record_epochs(ports, training, _read_epochs(run_folder))
@@ -215,6 +234,7 @@ def _train(
     listener: Listener,
     *,
     resume: bool,
+    trainer: Trainer | None,
 ) -> TrainingResult:
     from atrous.training.loop import run_training
     from atrous.training.recipe import TrainingConfig, read_recipe
@@ -227,4 +247,4 @@ def _train(
         recipe=read_recipe(recipe),
         resume=resume,
     )
-    return run_training(config, listener)
+    return (trainer or run_training)(config, listener)

@@ -82,8 +82,8 @@ def rotate_key(ports: Ports, workspace: str, key_id: str, *, grace_minutes: int 
     return authenticate(ports, secret), secret
 
 
-def authenticate(ports: Ports, secret: str | None) -> Key:
-    """Find the valid key of a secret.
+def authenticate(ports: Ports, secret: str | None, only_workspace: str = "") -> Key:
+    """Find the valid key of a secret; one of another workspace is none, if only one is served.
 
     Secrets are never compared: their hash is looked up in an index. How long that takes can tell something about
     hashes at most, and nobody can choose the hash of a guess, so it tells nothing about any secret.
@@ -97,7 +97,8 @@ def authenticate(ports: Ports, secret: str | None) -> Key:
             "or as api_key in the JSON body (`atrous key create` makes one)"
         )
     key = ports.store.find_key(_digest(secret))
-    if key is None or (key.revoked is not None and key.revoked <= ports.clock.now()):
+    is_valid = key is not None and (key.revoked is None or key.revoked > ports.clock.now())
+    if key is None or not is_valid or only_workspace not in {"", key.workspace}:
         raise UnauthorizedError("the API key is not valid here; `atrous key list` shows the valid ones")
     return key
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from atrous.adapters.sql_store.deployment_logs import SqlDeploymentLogs
+from atrous.adapters.sql_store.deployments import SqlDeployments
 from atrous.adapters.sql_store.evaluations import SqlEvaluations
 from atrous.adapters.sql_store.jobs import SqlQueue
 from atrous.adapters.sql_store.keys import SqlKeys
@@ -18,6 +20,7 @@ from atrous.adapters.sql_store.snapshots import SqlSnapshots
 from atrous.adapters.sql_store.sqlite_engine import open_sqlite
 from atrous.adapters.sql_store.trainings import SqlTrainings
 from atrous.adapters.sql_store.trash import SqlTrash
+from atrous.adapters.sql_store.usage import SqlUsage
 from atrous.adapters.sql_store.versions import SqlVersions
 from atrous.adapters.sql_store.workspaces import SqlWorkspaces
 
@@ -38,6 +41,9 @@ class SqlStore(
     SqlEvaluations,
     SqlQueue,
     SqlSigningSecrets,
+    SqlDeployments,
+    SqlDeploymentLogs,
+    SqlUsage,
     SqlTrash,
     SqlSnapshots,
 ):

@@ -85,6 +85,14 @@ def insert_or_replace(connection: Connection, table: Table, row: dict[str, Any],
     return _insert(connection, table).values(row).on_conflict_do_update(index_elements=unique, set_=rest)
 
 
+def insert_or_add(connection: Connection, table: Table, *unique: str) -> Any:
+    """An insert that adds to the figures of the row whose values in these columns are there already."""
+    statement = _insert(connection, table)
+    rest = [column for column in table.columns if column.name not in unique]
+    sums = {column.name: column + statement.excluded[column.name] for column in rest}
+    return statement.on_conflict_do_update(index_elements=unique, set_=sums)
+
+
 def write_json(value: Any) -> str:
     """JSON as both databases take it: figures that are no numbers, as of a training that diverged, become null."""
     try:

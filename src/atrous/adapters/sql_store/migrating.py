@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD_REVISION = "0006"
+HEAD_REVISION = "0007"
 # Of no meaning but that nothing else in the database takes it.
 MIGRATION_LOCK = 4_729_104_611
 

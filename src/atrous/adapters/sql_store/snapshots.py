@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, DateTime, Integer, LargeBinary, MetaData, Table, func, insert, select, text
 
 from atrous.adapters.sql_store.database import SqlTable, name_database, translated, utc
+from atrous.adapters.sql_store.deployments import forget_hosts
 from atrous.adapters.sql_store.migrating import HEAD_REVISION, find_revision, migrate, unmake
 from atrous.adapters.sql_store.tables import metadata
 from atrous.core.errors import ConflictError, InvalidInputError
@@ -67,6 +68,7 @@ class SqlSnapshots(SqlTable):
                     raise InvalidInputError(f"table {name!r}: is not known at revision {revision}; take another backup")
                 _load_table(connection, then.tables[name], iter(rows))
             migrate(connection, where)
+            forget_hosts(connection)
 
 
 def _load_table(connection: Connection, table: Table, rows: Iterator[Mapping[str, Any]]) -> None:

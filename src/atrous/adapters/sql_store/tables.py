@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
+    Boolean,
     Column,
     DateTime,
     Float,
@@ -231,4 +233,53 @@ signing_secrets = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("value", String(64), nullable=False),
+)
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("workspace", String(64), ForeignKey("workspaces.slug"), nullable=False, index=True),
+    Column("machine_type", String(64), nullable=False),
+    Column("creator_email", String(320), nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("models", JSON, nullable=False),
+    Column("expires", DateTime(timezone=True)),
+    Column("delete_on_expiration", Boolean, nullable=False),
+    Column("inference_version", String(64), nullable=False),
+    Column("wish", String(16), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("message", String, nullable=False),
+    Column("address", String(256), nullable=False),
+    Column("served_revision", Integer, nullable=False),
+    Column("owner", String(128), nullable=False),
+    Column("leased_until", DateTime(timezone=True)),
+    Column("restarts", Integer, nullable=False),
+    Column("changed", DateTime(timezone=True)),
+)
+
+deployment_log = Table(
+    "deployment_log",
+    metadata,
+    Column("deployment", String(64), ForeignKey("deployments.name", ondelete="CASCADE"), primary_key=True),
+    # Read in the order of their characters, whatever the database's language.
+    Column("insert_id", String(64).with_variant(String(64, collation="C"), "postgresql"), primary_key=True),
+    Column("timestamp", DateTime(timezone=True), nullable=False),
+    Column("payload", String, nullable=False),
+    Index("ix_deployment_log_timestamp", "deployment", "timestamp", "insert_id"),
+)
+
+usage_hours = Table(
+    "usage_hours",
+    metadata,
+    Column("workspace", String(64), ForeignKey("workspaces.slug"), primary_key=True),
+    Column("hour", DateTime(timezone=True), primary_key=True),
+    Column("deployment", String(64), primary_key=True),
+    Column("model", String(256), primary_key=True),
+    Column("key_id", String(16), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("pictures", BigInteger, nullable=False),
+    Column("compute_s", Float, nullable=False),
 )

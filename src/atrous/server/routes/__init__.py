@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from atrous.server.routes import (
     absent,
     batches,
+    dedicated,
     evaluations,
     exports,
     health,
@@ -58,6 +59,7 @@ ROUTES: tuple[APIRouter, ...] = (
     absent.router,
     model_packages.router,
     usage.router,
+    dedicated.router,
     models.router,
     models.of_projects,
     weights.router,

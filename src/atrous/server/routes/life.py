@@ -18,8 +18,10 @@ NAME = "Atrous Server"
 
 @router.get("/info", openapi_extra=NO_KEY_NEEDED)
 async def show_info(request: Request) -> dict[str, str]:
-    """Name, version and an id that lasts as long as this server runs."""
-    return {"name": NAME, "version": __version__, "uuid": service_of(request).uuid}
+    """Name, version and an id that lasts as long as this server runs; which deployment it is, if it is one."""
+    service = service_of(request)
+    named = {"deployment": service.settings.deployment} if service.settings.deployment else {}
+    return {"name": NAME, "version": __version__, "uuid": service.uuid} | named
 
 
 @router.get("/healthz", openapi_extra=NO_KEY_NEEDED)

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from atrous.core.errors import ForbiddenError, NotFoundError
-from atrous.server.keys import find_secret, find_workspace
+from atrous.server.keys import find_own_workspace, find_secret, find_workspace
 from atrous.server.openapi import ERRORS, reply_of
 from atrous.server.service import Service, service_of
 from atrous.workspace.records import Scope
@@ -50,5 +50,5 @@ async def list_logs(
 def _check_operator(service: Service, secret: str | None) -> None:
     """The log tells of all workspaces, so it is for the first one, whose owner runs the server."""
     workspace = find_workspace(service, secret, Scope.ADMIN)
-    if workspace != service.ports.store.list_workspaces()[0]:
+    if workspace != find_own_workspace(service):
         raise ForbiddenError("the log is of the whole server; use a key of its first workspace")

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from atrous.core.errors import UnauthorizedError
 from atrous.server.json_bodies import describe_json, parse_json
 from atrous.server.keys import find_secret, find_workspace
+from atrous.server.model_source import ServedModel
 from atrous.server.openapi import ERRORS, reply_of
-from atrous.server.pool import LoadedModel
 from atrous.server.service import Service, service_of
 from atrous.server.settings import SEMANTIC_SEGMENTATION
 from atrous.server.workspace_paths import ToldSlug
@@ -192,8 +192,8 @@ def _registry(service: Service, workspace: str) -> dict[str, Any]:
     return {"models": models, **dict.fromkeys(GPU_FIGURES)}
 
 
-def _describe(model_id: str, loaded: LoadedModel, sdk_task: str) -> dict[str, Any]:
-    size = loaded.engine.bundle.preprocessing.size
+def _describe(model_id: str, loaded: ServedModel, sdk_task: str) -> dict[str, Any]:
+    size = loaded.input_size
     return {
         "model_id": model_id,
         "task_type": sdk_task,

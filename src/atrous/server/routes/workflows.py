@@ -21,9 +21,9 @@ from atrous.server.declared import Image, check_count, collect_pictures
 from atrous.server.errors import error_response
 from atrous.server.json_bodies import describe_json, parse_json
 from atrous.server.keys import find_secret, find_workspace
+from atrous.server.loaded_model import LoadedModel
 from atrous.server.metrics import Metrics
 from atrous.server.openapi import ERRORS
-from atrous.server.pool import LoadedModel
 from atrous.server.replies import Reply, reply_all
 from atrous.server.service import OpenModel, service_of
 from atrous.server.workflow_answer import describe_classes

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from atrous.workspace.ports.accounts import KeyStore, SecretStore, WorkspaceStore
+from atrous.workspace.ports.deployments import DeploymentStore
 from atrous.workspace.ports.files import Archive, Blobs, Bundles
 from atrous.workspace.ports.pictures import BatchCounts, PictureCounts, PictureSizes, PictureStore
 from atrous.workspace.ports.projects import ProjectStore, TrashStore
@@ -22,6 +23,7 @@ __all__ = [
     "Blobs",
     "Bundles",
     "Clock",
+    "DeploymentStore",
     "EvaluationFilter",
     "EvaluationStore",
     "KeyStore",
@@ -54,6 +56,7 @@ class Store(
     ModelStore,
     EvaluationStore,
     SecretStore,
+    DeploymentStore,
     RowStore,
     Protocol,
 ):

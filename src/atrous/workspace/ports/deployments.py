@@ -46,11 +46,12 @@ class DeploymentStore(Protocol):
         ...
 
     def claim_deployments(
-        self, owner: str, machine_types: Sequence[str], now: datetime, until: datetime
+        self, owner: str, machine_types: Sequence[str], now: datetime, until: datetime, *, limit: int | None = None
     ) -> list[Deployment]:
         """Take every deployment of these types that is to run, or to be stopped or deleted, and that no host holds.
 
-        Gives all that this host holds then, oldest first, their leases renewed.
+        Only the `limit` oldest of them if it is given. Gives all that this host holds then, oldest first, their leases
+        renewed.
         """
         ...
 
