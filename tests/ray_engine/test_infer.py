@@ -147,6 +147,7 @@ def test_killed_on_the_way_none_is_missing_and_none_there_twice(tmp_path: Path, 
     assert not list((tmp_path / "out").glob(".*"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_what_a_replica_cannot_do_ends_the_run_with_its_sentence(tmp_path: Path, pictures: Path) -> None:
     def break_off() -> None:
@@ -161,6 +162,7 @@ def test_what_a_replica_cannot_do_ends_the_run_with_its_sentence(tmp_path: Path,
         find_engine("ray").infer(order, Follower())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_a_bucket_is_read_from_and_written_to(tmp_path: Path, pictures: Path) -> None:
     url, out = make_bucket_url("in"), make_bucket_url("out")

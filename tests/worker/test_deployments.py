@@ -121,12 +121,14 @@ def test_what_cannot_run_fails_with_the_servers_own_reason_until_its_models_chan
 
 def test_no_request_fails_while_models_change(place: DeploymentPlace) -> None:
     place.add("road/1")
-    seen: list[str] = []
+    seen: set[str] = set()
+    last: list[str] = []
     is_over = threading.Event()
 
     def ask_again_and_again() -> None:
         while not is_over.is_set():
-            seen.append(place.ask()["models"][0])
+            seen.add(place.ask()["models"][0])
+        last.append(place.ask()["models"][0])
 
     with place.keeping():
         place.wait_for(READY)
@@ -142,8 +144,8 @@ def test_no_request_fails_while_models_change(place: DeploymentPlace) -> None:
         for client in clients:
             client.join()
     # A request that fails ends its client, which then has not seen the last models.
-    assert seen[-2:] == ["road/3", "road/3"]
-    assert set(seen) == {"road/1", "road/2", "road/3"}
+    assert last == ["road/3", "road/3"]
+    assert seen >= {"road/1", "road/2"}
 
 
 def test_a_change_that_fails_leaves_what_was_served_before(place: DeploymentPlace) -> None:
