@@ -51,7 +51,8 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     home = tmp_path_factory.mktemp("slow") / "home"
     publish(home)
-    settings = {"header_timeout_s": "1", "body_timeout_s": "1", "max_connections": "300"}
+    # Two seconds for a head: those who speak may themselves be kept waiting on a busy machine.
+    settings = {"header_timeout_s": "2", "body_timeout_s": "1", "max_connections": "300"}
     with Server(home, settings=settings) as server:
         yield Place(server)
 
