@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from benchmarks.callers import encode_body
+from benchmarks.models import make_random_bundle
 from benchmarks.photographs import read_photographs
 from benchmarks.results import read_result
 from benchmarks.serving import publish_bundle, serve
@@ -129,3 +132,15 @@ def test_memory_and_starts_are_measured(tmp_path: Path, bundle: Path, image: Pat
     values = {row["what"]: row["value"] for row in result.rows}
     assert values["first answer ever"] > values["second answer"] > 0
     assert values["memory, idle"] < values["memory, peak with 8 clients"]
+
+
+@pytest.mark.slow
+def test_large_replies_of_several_machines_keep_nobody_waiting(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs torch; pip install 'atrous[train]'")
+    file, bundle = tmp_path / "result.json", make_random_bundle(tmp_path / "bundle")
+    asked = ["--replicas", "4", "--nodes", "2", "--requests", "40", "--kill-after", "0"]
+    command = [sys.executable, "-m", "benchmarks.ray_serving", *asked, "--bundle", str(bundle), "--json", str(file)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    *_, row = read_result(file).rows
+    assert row["answered"] == 160
+    assert row["p99_ms"] < 8000, "a transfer that was called off is begun again after ten seconds"

@@ -161,7 +161,7 @@ def test_a_killed_replica_costs_no_request(cluster_home: Cluster) -> None:
 def test_replicas_go_when_nobody_asks_and_come_when_somebody_does(
     cluster_home: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atrous.ray_engine.applications.LOOK_BACK_S", 1.0)
+    monkeypatch.setattr("atrous.ray_engine.applications.LOOK_BACK_S", 1.5)
     cluster_home.place.publish()
     client = cluster_home.client(idle_s=0)
     assert predict(client).status_code == 200

@@ -115,7 +115,14 @@ class Applications:
             handle.shutdown()
 
     def _revive(self, name: str) -> None:
-        """Begin an application again if it is gone, with as many replicas as it is to have at least."""
+        """Begin an application again that is gone, with as many replicas as it is to have at least."""
+        with self._lock:
+            # Its handle follows a Ray Serve that may be gone as well.
+            self._handles.pop(name, None)
+        self._remind(name)
+
+    def _remind(self, name: str) -> None:
+        """Ask again for as many replicas as an application is to have at least."""
         with self._lock:
             claim = self._claims.get(name)
             if claim is not None:
@@ -151,7 +158,7 @@ class Applications:
                 names = [name for name, claim in self._claims.items() if claim.least]
             for name in names:
                 try:
-                    self._revive(name)
+                    self._remind(name)
                 except (RayError, RayServeException) as error:
                     logger.warning("replicas of %s cannot be asked for: %s", name, error)
 
@@ -173,7 +180,9 @@ class Applications:
             autoscaling_config=self._choose_numbers(least),
         )
         target = serve.RunTarget(sized.bind(size, order), name=name, route_prefix=None)
-        self._handles[name] = cast("Any", serve).run_many([target], wait_for_applications_running=False)[0]
+        handle = cast("Any", serve).run_many([target], wait_for_applications_running=False)[0]
+        # Each handle has to find the replicas anew and counts for itself how busy they are, so the first one is kept.
+        self._handles.setdefault(name, handle)
 
     def _choose_numbers(self, least: int) -> AutoscalingConfig:
         scaling, size = self._scaling, self._size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ray.exceptions import RayActorError, RayError, RayTaskError
@@ -15,6 +16,8 @@ from atrous.server.turns import check_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import ray
 
     from atrous.core.sizes import Size
     from atrous.ray_engine.applications import Application
@@ -95,21 +98,32 @@ class RemoteModel:
         if self._application.is_shared:
             handle = handle.options(multiplexed_model_id=self._order.digest)
         response = handle.run.remote(self._order, work)
-        while True:
-            try:
-                return response.result(timeout_s=LOOK_S)
-            except TimeoutError:
-                try:
-                    check_wanted()
-                except UnavailableError:
-                    response.cancel()
-                    raise
+        try:
+            # Not `response.result(timeout_s=...)`: one that runs out calls off the transfer of a large reply from
+            # another machine, and Ray begins it again only ten seconds later.
+            future = _wait_for_replica(response).future()
+            while not wait([future], timeout=LOOK_S).done:
+                check_wanted()
+            return future.result()
+        except UnavailableError:
+            response.cancel()
+            raise
 
     def _lost(self, error: Exception) -> UnavailableError:
         return UnavailableError(
             f"model {self._order.name}: this request was begun {MOST_TRIES} times and ended by none "
             f"({describe_fault(error)}); send it again later, or give replicas more memory"
         )
+
+
+def _wait_for_replica(response: Any) -> ray.ObjectRef[Outcome]:
+    """Where the reply will be, once a replica has taken the request."""
+    while True:
+        try:
+            # For developers on top of Ray, says Ray, whatever its name looks like.
+            return response._to_object_ref_sync(_timeout_s=LOOK_S)  # noqa: SLF001
+        except TimeoutError:
+            check_wanted()
 
 
 def _queue_is_full() -> UnavailableError:
