@@ -21,11 +21,9 @@ from atrous.cli.fleet import find_fleet
 from atrous.cli.home import find_home, find_places, open_ports, read_config
 from atrous.cli.terminal import say
 from atrous.core.errors import AtrousError, InvalidInputError
-from atrous.server.app import create_app
 from atrous.server.listening import check_certificate, listen, raise_file_limit
 from atrous.server.logs import set_up_logging
 from atrous.server.recent_logs import RecentLogs
-from atrous.server.running import run_app
 from atrous.server.settings import Settings, read_settings
 from atrous.server.tracing import make_tracing
 from atrous.server.workers import run_workers
@@ -180,6 +178,10 @@ def _work(settings: Settings, scaling: dict[str, int], listener: socket.socket) 
 
 
 def _run(settings: Settings, scaling: dict[str, int], ports: Ports, listener: socket.socket) -> None:
+    # They take a second to import, which no other command has to wait for.
+    from atrous.server.app import create_app
+    from atrous.server.running import run_app
+
     raise_file_limit()
     recent_logs = RecentLogs(settings.recent_logs)
     set_up_logging(settings.log_format, settings.log_level, [recent_logs])
