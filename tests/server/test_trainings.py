@@ -72,7 +72,13 @@ def test_nothing_asked_for_trains_the_default_from_the_weights_of_the_server(pla
     }
     training = find(place, reply.json()["trainingId"])
     assert read_recipe(training.recipe) == Recipe(
-        encoder_weights="none", preset="balanced", epochs=600, class_weights="none", batch_size=4, validate_every=6
+        encoder_weights="none",
+        preset="balanced",
+        epochs=600,
+        class_weights="none",
+        batch_size=4,
+        validate_every=6,
+        auxiliary_weight=0.4,
     )
     assert training.recipe["derived"]["epochs"] == "at most 600 from random weights"
     (job,) = place.ports.queue.list_jobs("acme", JobKind.TRAIN)

@@ -30,7 +30,7 @@ def derive(facts: VersionFacts | None = None, device: DeviceFacts = UNKNOWN_DEVI
 
 def test_nothing_chosen_is_the_balanced_preset() -> None:
     derived = derive_recipe({}, make_facts(), UNKNOWN_DEVICE)
-    assert derived.recipe == Recipe(preset="balanced", epochs=50)
+    assert derived.recipe == Recipe(preset="balanced", epochs=50, auxiliary_weight=0.4)
     assert derived.reasons["epochs"] == "20,000 views of 400 train pictures"
 
 
