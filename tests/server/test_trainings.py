@@ -91,12 +91,13 @@ def test_both_names_of_the_model_type_are_read(place: Place, client: TestClient,
     assert (recipe["architecture"], recipe["encoder"], recipe["epochs"]) == ("deeplabv3", "resnet50", 3)
 
 
-def test_speed_chooses_the_encoder_where_nothing_else_does(place: Place, client: TestClient) -> None:
-    chosen = [
-        find(place, start(client, speed=speed, modelType=model_type)).recipe["encoder"]
+def test_speed_is_a_preset(place: Place, client: TestClient) -> None:
+    recipes = [
+        find(place, start(client, speed=speed, modelType=model_type)).recipe
         for speed, model_type in (("fast", None), ("accurate", None), ("accurate", "deeplabv3plus-r18"))
     ]
-    assert chosen == ["mobilenet_v2", "resnet50", "resnet18"]
+    chosen = [(recipe["preset"], recipe["encoder"]) for recipe in recipes]
+    assert chosen == [("fast", "mobilenet_v2"), ("accurate", "resnet34"), ("accurate", "resnet18")]
 
 
 def test_the_recipe_goes_before_the_epochs_beside_it(place: Place, client: TestClient) -> None:

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from atrous.core.errors import InvalidInputError
 from atrous.datasets.splits import Split
 from atrous.training.facts import COUNTED_PICTURES, UNKNOWN_DEVICE, describe_version
-from atrous.training.model_types import DEFAULT_ENCODER, ModelType, name_model_type, parse_model_type
+from atrous.training.model_types import ModelType, name_model_type, parse_model_type
 from atrous.training.presets import derive_recipe
 from atrous.training.template import check_value, read_template
 from atrous.workspace.checkpoints import describe_checkpoint, find_checkpoint
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from atrous.workspace.ports import Ports
     from atrous.workspace.records import Training, Version
 
-# What `speed` means where neither the model type nor the recipe says otherwise.
-SPEEDS: dict[str, dict[str, Any]] = {
-    "fast": {"preset": "fast", "encoder": DEFAULT_ENCODER},
-    "accurate": {"preset": "accurate", "encoder": "resnet50"},
-}
 DEFAULT_MODEL_TYPE = "deeplabv3plus-sem"
 
 
@@ -79,7 +74,8 @@ def plan_recipe(ports: Ports, version: Version, order: TrainingOrder, encoder_we
     asked = parse_model_type(order.model_type or DEFAULT_MODEL_TYPE)
     start = _find_start(ports, version, order, asked)
     basis: dict[str, Any] = {"architecture": asked.architecture, "encoder_weights": encoder_weights}
-    basis |= SPEEDS[order.speed] if order.speed else {}
+    if order.speed:
+        basis["preset"] = order.speed
     if asked.encoder:
         basis["encoder"] = asked.encoder
     if order.epochs is not None:
