@@ -122,7 +122,7 @@ def _score(result: TrainingResult, config: TrainingConfig) -> dict[str, Any]:
     network.network.load_state_dict(result.weights)
     valid = [sample for sample in config.samples if sample.split is Split.VALID]
     counter, total_KK = PictureCounter(class_count), 0
-    for counts_KK in count_pictures(network.eval(), valid, config, torch.device("cpu")):
+    for (counts_KK,) in count_pictures(network.eval(), valid, config, torch.device("cpu")):
         counter.add(counts_KK)
         total_KK = total_KK + counts_KK
     counts = counter.finish()

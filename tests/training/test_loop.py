@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch; pip install 'atrous[train]'")
 
-from tests.fakes.datasets import ROAD, draw_samples, encode_png  # noqa: E402
+from tests.fakes.datasets import ROAD, SIGN, draw_samples, encode_png  # noqa: E402
 from tests.training.runs import STEPS_PER_EPOCH, Finisher, Recorder, Stopper, make_config  # noqa: E402
 
 from atrous.core.class_map import VOID_ID  # noqa: E402
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from atrous.training.listener import StepReport
+    from atrous.training.loop import TrainingResult
     from atrous.training.recipe import TrainingConfig
 
 # One class hides under another: a network that learns the road is wrong on every valid pixel.
@@ -76,10 +77,35 @@ def test_the_best_checkpoint_is_the_epoch_of_the_highest_valid_miou(tmp_path: Pa
     assert [report.is_best for report in listener.epochs] == [
         score > max([-1.0, *scores[:index]]) for index, score in enumerate(scores)
     ]
+    assert score_weights(result, config) == pytest.approx(max(scores), abs=1e-3)
+
+
+@pytest.mark.parametrize(("labelled", "adjustment"), [(SIGN, 0.0), (0, 1.0)])
+def test_class_weights_are_taken_out_as_far_as_valid_pictures_want(
+    tmp_path: Path, labelled: int, adjustment: float
+) -> None:
+    # A third of each sign's columns are labelled so, which is finer than the network's grid, and the class weighs seven
+    # times as much as what is around it: such a network sees whole signs, and only without the weights sees none.
+    config = make_config(tmp_path, epochs=24, learning_rate=5e-3, validate_every=24, ema_horizon=0.1)
+    relabel(config, Split.TRAIN, thin_signs)
+    relabel(config, Split.VALID, lambda mask_HW: np.where(mask_HW == SIGN, np.uint8(labelled), mask_HW))
+    result = run_training(config)
+    assert result.adjustment == adjustment
+    assert score_weights(result, config) == pytest.approx(result.best_miou, abs=1e-3)
+
+
+def thin_signs(mask_HW):
+    is_left_out_HW = (mask_HW == SIGN) & (np.arange(mask_HW.shape[1]) % 3 > 0)
+    return np.where(is_left_out_HW, np.uint8(0), mask_HW)
+
+
+def score_weights(result: TrainingResult, config: TrainingConfig) -> float:
+    """Mean IoU on valid of what a training gave."""
     network = build_network(config.recipe.architecture, config.recipe.encoder, len(config.class_map))
     network.network.load_state_dict(result.weights)
     valid = [sample for sample in config.samples if sample.split is Split.VALID]
-    assert validate(network.eval(), valid, config, torch.device("cpu")) == pytest.approx(max(scores), abs=1e-3)
+    (miou,) = validate(network.eval(), valid, config, torch.device("cpu")) or [0.0]
+    return miou
 
 
 def make_table(values: dict[int, int]):

@@ -54,7 +54,7 @@ def test_what_is_outside_is_validated_as_the_background_that_a_server_answers(co
         counts_KK += count_pixels(label_HW, answer_HW, class_count=len(CLASS_MAP))
     expected = compute_scores(counts_KK, CLASS_MAP).mean_iou
     assert expected is not None
-    assert validate(SaysOne(), config.samples, config, torch.device("cpu")) == pytest.approx(expected, abs=1e-12)
+    assert validate(SaysOne(), config.samples, config, torch.device("cpu")) == pytest.approx([expected], abs=1e-12)
 
 
 def test_what_is_outside_is_no_part_of_a_batch(config: TrainingConfig) -> None:

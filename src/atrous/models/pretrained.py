@@ -11,6 +11,7 @@ from segmentation_models_pytorch import encoders
 
 from atrous.core.errors import InvalidInputError
 from atrous.models.hub import TIMM, fetch_hub_file, find_hub_file, unreachable
+from atrous.models.last_layer import LAST_LAYER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 # A file that fills less of the encoder than this was made for another one.
 ENOUGH_OF_ENCODER = 0.9
-LAST_LAYER = "segmentation_head.0."
 BATCH_COUNT = ".num_batches_tracked"
 STATISTICS = (".running_mean", ".running_var", BATCH_COUNT)
 # What a name lacks in a file of a whole network, of its encoder alone, and of timm's model inside its encoder.

@@ -10,14 +10,13 @@ import torch
 from atrous.core.errors import InvalidInputError
 from atrous.models.architectures import BATCH, GROUP, Shape, build_network
 from atrous.models.group_norm import has_batch_norm
+from atrous.models.last_layer import KERNEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from torch import Tensor
 
-LAST_LAYER = "segmentation_head.0."
-HEAD = f"{LAST_LAYER}weight"
 # Files from before torch 0.4.1 have none of these, and no network needs them.
 BATCH_COUNT = ".num_batches_tracked"
 DEPTHS = (5, 4)
@@ -40,20 +39,15 @@ def count_classes(weights: Mapping[str, Tensor]) -> int:
     Raises:
         InvalidInputError: if there is no last layer of segmentation-models-pytorch, or a number is not finite.
     """
-    head = weights.get(HEAD)
+    head = weights.get(KERNEL)
     if head is None or head.ndim != 4:
         raise InvalidInputError(
-            f"the weights have no {HEAD}; they must be those of segmentation-models-pytorch's DeepLab"
+            f"the weights have no {KERNEL}; they must be those of segmentation-models-pytorch's DeepLab"
         )
     broken = next((name for name, value in weights.items() if not torch.isfinite(value).all()), None)
     if broken is not None:
         raise InvalidInputError(f"the weights hold numbers that are not finite, first in {broken}; train them again")
     return int(head.shape[0])
-
-
-def order_classes(weights: Mapping[str, Tensor], rows_K: Sequence[int]) -> dict[str, Tensor]:
-    """Weights whose last layer has its classes in another order: row k is what was row `rows_K[k]`."""
-    return {name: value[list(rows_K)] if name.startswith(LAST_LAYER) else value for name, value in weights.items()}
 
 
 def recognise_network(
@@ -70,7 +64,7 @@ def recognise_network(
         InvalidInputError: if none fits, or a name is unknown.
     """
     given = _sizes_of(weights)
-    classes, channels = count_classes(weights), int(weights[HEAD].shape[1])
+    classes, channels = count_classes(weights), int(weights[KERNEL].shape[1])
     norm = BATCH if has_batch_norm(weights) else GROUP
     nearest: _Candidate | None = None
     for architecture, encoder, shape in _list_networks(architectures, encoders, channels, norm):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from math import ceil
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,6 +23,7 @@ from atrous.core.errors import InvalidInputError, StoppedError
 from atrous.datasets.content import count_picture_pixels
 from atrous.datasets.splits import Split
 from atrous.models.architectures import build_network, read_shape
+from atrous.models.last_layer import shift_classes
 from atrous.models.pretrained import load_start
 from atrous.training.average import WeightAverage
 from atrous.training.batches import (
@@ -40,6 +42,7 @@ from atrous.training.feed import Feed
 from atrous.training.launch import launch_ranks
 from atrous.training.listener import EpochReport, Listener, SilentListener, StepReport
 from atrous.training.log import append_line, cut_log
+from atrous.training.logit_adjustment import list_shifts
 from atrous.training.loss import TrainingLoss
 from atrous.training.optimiser import MAX_GRADIENT_NORM, make_optimiser, set_learning_rate
 from atrous.training.ranks import choose_gpu, find_ranks, is_launched
@@ -71,6 +74,7 @@ class TrainingResult:
     Attributes:
         weights: state dict of the network of segmentation-models-pytorch, on the CPU.
         weights_sha256: over names, shapes and values.
+        adjustment: how much of the class weights was taken out of the answers again, 0 to 1.
         surroundings: all beside version and recipe that the weights depend on, such as the release of torch.
     """
 
@@ -78,6 +82,7 @@ class TrainingResult:
     weights_sha256: str
     best_epoch: int
     best_miou: float
+    adjustment: float
     surroundings: dict[str, Any]
 
 
@@ -130,6 +135,7 @@ def read_training(run_folder: Path) -> TrainingResult:
         weights_sha256=hash_weights(content["weights"]),
         best_epoch=content["epoch"],
         best_miou=content["miou"],
+        adjustment=content.get("adjustment", 0.0),
         surroundings=content.get("surroundings", {}),
     )
 
@@ -157,6 +163,7 @@ class _Run:
         pixels_PK = count_picture_pixels(self.train, len(config.class_map))
         weights_K = weigh_classes(pixels_PK.sum(axis=0)) if recipe.class_weights == "balanced" else None
         self.loss = TrainingLoss(recipe, weights_K).to(self.device)
+        self.shifts = list_shifts(weights_K, len(config.class_map))
         self.weights_P = weigh_pictures(pixels_PK, recipe.rare_pictures) if recipe.rare_pictures else None
         self.loader = self._open_loader(Donors(pixels_PK, recipe.copy_paste) if recipe.copy_paste else None)
         self.steps_per_epoch = ceil(len(self.train) / recipe.batch_size)
@@ -290,21 +297,26 @@ class _Run:
         epoch = self.progress.epoch + 1
         if not at_once and epoch % self.recipe.validate_every and epoch != self.recipe.epochs:
             return None, False
-        miou = validate(self.average.network, self.valid, self.config, self.device, self.ranks)
-        if miou is None:
+        shifts = list(self.shifts.values())
+        mious = validate(self.average.network, self.valid, self.config, self.device, self.ranks, shifts=shifts)
+        if mious is None:
             raise InvalidInputError("every label of the valid pictures is void; label some and make a new version")
+        # Of equals the one that takes out least.
+        miou, adjustment = max(zip(mious, self.shifts, strict=True), key=itemgetter(0))
         is_best = miou > self.progress.best_miou
         if is_best:
             self.progress.best_miou, self.progress.best_epoch = miou, epoch
             if self.ranks.is_first:
-                self._keep_best(epoch, miou)
+                self._keep_best(epoch, miou, adjustment)
         return miou, is_best
 
-    def _keep_best(self, epoch: int, miou: float) -> None:
+    def _keep_best(self, epoch: int, miou: float, adjustment: float) -> None:
+        weights = shift_classes(_inner_state(self.average), torch.from_numpy(self.shifts[adjustment]))
         content = {
-            "weights": {name: tensor.cpu().contiguous() for name, tensor in _inner_state(self.average).items()},
+            "weights": {name: tensor.cpu().contiguous() for name, tensor in weights.items()},
             "epoch": epoch,
             "miou": miou,
+            "adjustment": adjustment,
             "surroundings": describe_surroundings(self.ranks, self.device),
         }
         save_checkpoint(self.config.run_folder / BEST, content)

@@ -1,4 +1,7 @@
-"""Scores on valid, computed on what a server would answer: at each picture's own size."""
+"""Scores on valid, computed on what a server would answer: at each picture's own size.
+
+Axes: S shifts of the logits, K classes.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from atrous.training.recipe import TrainingConfig
 
 ALONE = Ranks()
+UNSHIFTED = (np.zeros(1, np.float32),)
 
 
 @torch.inference_mode()
@@ -36,23 +40,36 @@ def validate(
     config: TrainingConfig,
     device: torch.device,
     ranks: Ranks = ALONE,
-) -> float | None:
+    *,
+    shifts: Sequence[NDArray[np.float32]] = UNSHIFTED,
+) -> list[float] | None:
     """Mean IoU of a network in evaluation mode by plain winner; None if every label is void throughout.
 
     Each rank counts a part of the samples, and all give the same.
+
+    Args:
+        shifts: what is added to the logits of each class, [K], or of all alike, [1]; one mean IoU is given for each.
     """
     class_map = config.class_map
-    total_KK = np.zeros((len(class_map), len(class_map)), np.int64)
-    for counts_KK in count_pictures(network, samples[ranks.index :: ranks.count], config, device):
-        total_KK += counts_KK
-    return compute_scores(ranks.add(torch.from_numpy(total_KK)).numpy(), class_map).mean_iou
+    total_SKK = np.zeros((len(shifts), len(class_map), len(class_map)), np.int64)
+    for counts_SKK in count_pictures(network, samples[ranks.index :: ranks.count], config, device, shifts=shifts):
+        total_SKK += counts_SKK
+    added_SKK = ranks.add(torch.from_numpy(total_SKK)).numpy()
+    found = [compute_scores(total_KK, class_map).mean_iou for total_KK in added_SKK]
+    mious = [miou for miou in found if miou is not None]
+    return mious or None
 
 
 @torch.inference_mode()
 def count_pictures(
-    network: SegmentationNetwork, samples: Sequence[Sample], config: TrainingConfig, device: torch.device
+    network: SegmentationNetwork,
+    samples: Sequence[Sample],
+    config: TrainingConfig,
+    device: torch.device,
+    *,
+    shifts: Sequence[NDArray[np.float32]] = UNSHIFTED,
 ) -> Generator[NDArray[np.int64]]:
-    """Give the confusion matrix [K, K] of each sample; rows are labels, columns are winners."""
+    """Give confusion matrices [S, K, K] of each sample, one for each shift; rows are labels, columns are winners."""
     load = partial(load_sample, auto_orient=config.preprocessing.auto_orient)
     for sample, (image_HWC, label_HW) in zip(samples, map_in_threads(load, samples), strict=True):
         preprocessing = skip_steps(config.preprocessing, sample.steps_done)
@@ -60,5 +77,5 @@ def count_pictures(
         input_CHW = normalise(fit_image(image_HWC, preprocessing), preprocessing)
         logits_BKhw = network.score(torch.from_numpy(input_CHW[None]).to(device))
         logits_Khw = np.asarray(logits_BKhw[0].float().cpu().numpy(), np.float32)
-        mask_HW = decode_logits(logits_Khw, placement).mask_HW
-        yield count_pixels(label_HW, mask_HW, class_count=len(config.class_map))
+        masks = (decode_logits(logits_Khw + shift[:, None, None], placement).mask_HW for shift in shifts)
+        yield np.stack([count_pixels(label_HW, mask_HW, class_count=len(config.class_map)) for mask_HW in masks])

@@ -120,8 +120,9 @@ def check_weights(
     Raises:
         InvalidInputError: if the file, its classes or its network cannot be used.
     """
+    from atrous.models.last_layer import order_classes
     from atrous.models.pretrained import read_state_dict
-    from atrous.models.recognition import count_classes, order_classes, recognise_network
+    from atrous.models.recognition import count_classes, recognise_network
 
     weights = read_state_dict(path)
     classes = count_classes(weights)

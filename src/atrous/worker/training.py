@@ -172,6 +172,7 @@ def _make_model(
         folder.mkdir()
         facts = {
             "best_epoch": result.best_epoch,
+            "adjustment": result.adjustment,
             "weights_sha256": result.weights_sha256,
             "surroundings": result.surroundings,
         }
