@@ -23,8 +23,8 @@ class EpochReport:
     Attributes:
         epoch: counted from 1.
         loss: mean over the epoch's batches.
-        miou: mean IoU on valid by plain winner at the pictures' own sizes, with as much of the class weights taken out as
-            is best; None where the epoch was not validated.
+        miou: mean IoU on valid by plain winner at the pictures' own sizes, with as much of the class weights taken out
+            as is best; None where the epoch was not validated.
         is_best: whether no epoch before had a higher one.
         pictures_per_s: training pictures over the time of training, validation left out.
         data_wait_share: how much of that time went by until the next batch was there, 0 to 1; beside a GPU, which
