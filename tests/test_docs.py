@@ -267,8 +267,13 @@ def walk_commands() -> Iterator[tuple[str, Any]]:
 
 def _walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
     yield name, command
-    for word, inner in getattr(command, "commands", {}).items():
+    for word, inner in _list_shown(command).items():
         yield from _walk(f"{name} {word}", inner)
+
+
+def _list_shown(command: Any) -> dict[str, Any]:
+    """The commands in a group by name, but those that help leaves out."""
+    return {word: inner for word, inner in getattr(command, "commands", {}).items() if not inner.hidden}
 
 
 def describe(name: str, command: Any) -> str:
@@ -278,7 +283,7 @@ def describe(name: str, command: Any) -> str:
     options = [
         param for param in command.params if param.param_type_name == "option" and "completion" not in param.name
     ]
-    inner = getattr(command, "commands", {})
+    inner = _list_shown(command)
     usage = [name, "[OPTIONS]", *(_metavar(argument) for argument in arguments), *(["COMMAND"] if inner else [])]
     paragraphs = [" ".join(usage), *(_wrap(part) for part in _plain(command.help).split("\n\n"))]
     for title, rows in (

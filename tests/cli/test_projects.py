@@ -34,6 +34,7 @@ def test_a_dataset_becomes_a_version_that_is_listed(atrous: Callable[..., Said],
     assert version.preprocessing.fit is Fit.LETTERBOX_GREY
     projects = atrous("project", "list")
     assert projects.code == 0
+    assert atrous("projects", "list") == projects
     assert "road" in projects.out
     assert "background" in projects.out
     versions = atrous("version", "list", "road")

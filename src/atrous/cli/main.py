@@ -48,13 +48,19 @@ app.command("worker")(worker.worker)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("doctor")(doctor.doctor)
-app.add_typer(datasets.app, name="dataset")
-app.add_typer(projects.app, name="project")
-app.add_typer(versions.app, name="version")
-app.add_typer(models.app, name="model")
-app.add_typer(deployments.app, name="deployment")
-app.add_typer(keys.app, name="key")
-app.add_typer(workspaces.app, name="workspace")
+NOUNS = {
+    "dataset": datasets,
+    "project": projects,
+    "version": versions,
+    "model": models,
+    "deployment": deployments,
+    "key": keys,
+    "workspace": workspaces,
+}
+for noun, file in NOUNS.items():
+    app.add_typer(file.app, name=noun)
+    # As people type it too: `atrous models list`.
+    app.add_typer(file.app, name=f"{noun}s", hidden=True)
 
 
 def _show_version(asked: bool) -> None:
