@@ -24,6 +24,7 @@ from atrous.evaluation.intervals import find_intervals, interval_json
 from atrous.evaluation.picture_counts import PictureCounter
 from atrous.evaluation.scores import compute_scores
 from atrous.models.architectures import build_network, read_shape
+from atrous.training.finish import adjust_classes
 from atrous.training.listener import SilentListener
 from atrous.training.log import LOG
 from atrous.training.loop import run_training
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     spec = Spec(**json.loads((folder / SPEC).read_text(encoding="utf-8")))
     config = make_config(spec, folder / "run")
     listener = _Budget(float(spec.budget["seconds"]))
-    result = run_training(config, listener)
+    result = adjust_classes(run_training(config, listener), config)
     epochs = [json.loads(line) for line in (config.run_folder / LOG).read_text(encoding="utf-8").splitlines()]
     content = {"spec": json.loads((folder / SPEC).read_text(encoding="utf-8"))} | _score(result, config)
     content |= {"best_epoch": result.best_epoch, "weights_sha256": result.weights_sha256, "epochs": epochs}

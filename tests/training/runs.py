@@ -10,18 +10,25 @@ import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.datasets import CLASS_MAP, SIZE, draw_samples
+import cv2
+import torch
+from tests.fakes.datasets import CLASS_MAP, SIZE, draw_samples, encode_png
 
 from atrous.bundle.preprocessing import Preprocessing
 from atrous.core.errors import StorageError
+from atrous.datasets.splits import Split
+from atrous.models.architectures import build_network
 from atrous.training.listener import SilentListener
 from atrous.training.recipe import Recipe, TrainingConfig
+from atrous.training.validation import validate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
     from pathlib import Path
 
     from atrous.training.listener import EpochReport, StepReport
+    from atrous.training.loop import TrainingResult
 
 # A million weights and dropout: a step takes milliseconds, and the random state matters.
 RECIPE = Recipe(
@@ -43,6 +50,23 @@ def make_config(folder: Path, *, resume: bool = False, seed_of_pictures: int = 0
         recipe=replace(RECIPE, **changes),
         resume=resume,
     )
+
+
+def relabel(config: TrainingConfig, split: Split, change: Callable[[Any], Any]) -> None:
+    """Write other masks for a split."""
+    for sample in config.samples:
+        if sample.split is split:
+            mask_HW = cv2.imread(str(sample.mask_path), cv2.IMREAD_UNCHANGED)
+            sample.mask_path.write_bytes(encode_png(change(mask_HW)))
+
+
+def score_weights(result: TrainingResult, config: TrainingConfig) -> float:
+    """Mean IoU on valid of what a training gave."""
+    network = build_network(config.recipe.architecture, config.recipe.encoder, len(config.class_map))
+    network.network.load_state_dict(result.weights)
+    valid = [sample for sample in config.samples if sample.split is Split.VALID]
+    (miou,) = validate(network.eval(), valid, config, torch.device("cpu")) or [0.0]
+    return miou
 
 
 class Recorder(SilentListener):

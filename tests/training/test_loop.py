@@ -10,21 +10,26 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch; pip install 'atrous[train]'")
 
-from tests.fakes.datasets import ROAD, SIGN, draw_samples, encode_png  # noqa: E402
-from tests.training.runs import STEPS_PER_EPOCH, Finisher, Recorder, Stopper, make_config  # noqa: E402
+from tests.fakes.datasets import ROAD, SIGN, draw_samples  # noqa: E402
+from tests.training.runs import (  # noqa: E402
+    STEPS_PER_EPOCH,
+    Finisher,
+    Recorder,
+    Stopper,
+    make_config,
+    relabel,
+    score_weights,
+)
 
 from atrous.core.class_map import VOID_ID  # noqa: E402
 from atrous.core.errors import InvalidDatasetError, InvalidInputError, StoppedError, UnavailableError  # noqa: E402
 from atrous.datasets.splits import Split  # noqa: E402
-from atrous.models.architectures import build_network  # noqa: E402
 from atrous.training.loop import run_training  # noqa: E402
-from atrous.training.validation import validate  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from atrous.training.listener import StepReport
-    from atrous.training.loop import TrainingResult
     from atrous.training.recipe import TrainingConfig
 
 # One class hides under another: a network that learns the road is wrong on every valid pixel.
@@ -33,14 +38,6 @@ SWAPPED = {0: ROAD, ROAD: 0}
 
 def read_log(config: TrainingConfig) -> list[dict]:
     return [json.loads(line) for line in (config.run_folder / "log.jsonl").read_text().splitlines()]
-
-
-def relabel(config: TrainingConfig, split: Split, change) -> None:
-    """Write other masks for a split."""
-    for sample in config.samples:
-        if sample.split is split:
-            mask_HW = cv2.imread(str(sample.mask_path), cv2.IMREAD_UNCHANGED)
-            sample.mask_path.write_bytes(encode_png(change(mask_HW)))
 
 
 def test_a_run_learns_what_colours_mean(tmp_path: Path) -> None:
@@ -90,22 +87,13 @@ def test_class_weights_are_taken_out_as_far_as_valid_pictures_want(
     relabel(config, Split.TRAIN, thin_signs)
     relabel(config, Split.VALID, lambda mask_HW: np.where(mask_HW == SIGN, np.uint8(labelled), mask_HW))
     result = run_training(config)
-    assert result.adjustment == adjustment
+    assert result.list_adjustments() == [adjustment] * len(config.class_map)
     assert score_weights(result, config) == pytest.approx(result.best_miou, abs=1e-3)
 
 
 def thin_signs(mask_HW):
     is_left_out_HW = (mask_HW == SIGN) & (np.arange(mask_HW.shape[1]) % 3 > 0)
     return np.where(is_left_out_HW, np.uint8(0), mask_HW)
-
-
-def score_weights(result: TrainingResult, config: TrainingConfig) -> float:
-    """Mean IoU on valid of what a training gave."""
-    network = build_network(config.recipe.architecture, config.recipe.encoder, len(config.class_map))
-    network.network.load_state_dict(result.weights)
-    valid = [sample for sample in config.samples if sample.split is Split.VALID]
-    (miou,) = validate(network.eval(), valid, config, torch.device("cpu")) or [0.0]
-    return miou
 
 
 def make_table(values: dict[int, int]):

@@ -21,6 +21,7 @@ from tests.worker.works import be_silent  # noqa: E402
 from atrous.adapters.home import open_home  # noqa: E402
 from atrous.bundle.bundle import open_bundle  # noqa: E402
 from atrous.core.errors import InvalidInputError, StoppedError  # noqa: E402
+from atrous.training.finish import adjust_classes  # noqa: E402
 from atrous.training.loop import run_training  # noqa: E402
 from atrous.training.recipe import TrainingConfig  # noqa: E402
 from atrous.worker.running import Plan, Worker  # noqa: E402
@@ -101,7 +102,7 @@ def hash_undisturbed(trainer: Trainer, folder: Path) -> str:
         recipe=replace(RECIPE, epochs=EPOCHS),
     )
     folder.mkdir()
-    return run_training(config).weights_sha256
+    return adjust_classes(run_training(config), config).weights_sha256
 
 
 def test_a_queued_training_that_is_killed_reaches_the_same_weights_and_is_evaluated(

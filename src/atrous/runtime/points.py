@@ -45,23 +45,31 @@ def score_points(
     preprocessing = skip_steps(engine.bundle.preprocessing, skipped)
     logits_NK = np.full((len(rows_N), len(engine.bundle.class_map)), np.nan, np.float32)
     if preprocessing.tiles is None:
-        _fill_points(logits_NK, *engine.score(image_HWC, preprocessing), rows_N, columns_N)
+        fill_points(logits_NK, *engine.score(image_HWC, preprocessing), rows_N, columns_N)
         return logits_NK
     steps = skip_steps(preprocessing, TILE_STEPS)
     for region in locate_tiles(Size(height=image_HWC.shape[0], width=image_HWC.shape[1]), preprocessing):
         scored = engine.score(image_HWC[region.slices], steps)
-        _fill_points(logits_NK, *scored, rows_N - region.top, columns_N - region.left)
+        fill_points(logits_NK, *scored, rows_N - region.top, columns_N - region.left)
     return logits_NK
 
 
-def _fill_points(
+def fill_points(
     logits_NK: NDArray[np.float32],
     logits_Khw: NDArray[np.float32],
     placement: Placement,
     rows_N: NDArray[np.intp],
     columns_N: NDArray[np.intp],
 ) -> None:
-    """Fill the rows of those pixels that lie in the window that the network saw."""
+    """Fill the rows of those pixels that lie in the window that the network saw.
+
+    Args:
+        logits_NK: filled in place.
+        logits_Khw: raw scores of the whole network input, at any stride.
+        placement: where the picture lay in the network's input.
+        rows_N: of the pixels in the picture.
+        columns_N: of the pixels in the picture.
+    """
     window = placement.window
     inner_rows_N, inner_columns_N = rows_N - window.top, columns_N - window.left
     is_seen_N = (inner_rows_N >= 0) & (inner_rows_N < window.size.height)

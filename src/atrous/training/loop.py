@@ -9,7 +9,7 @@ A run folder holds `last.pt` (all that is needed to go on), `best.pt` (the avera
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import ceil
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ from atrous.training.feed import Feed
 from atrous.training.launch import launch_ranks
 from atrous.training.listener import EpochReport, Listener, SilentListener, StepReport
 from atrous.training.log import append_line, cut_log
-from atrous.training.logit_adjustment import list_shifts
+from atrous.training.logit_adjustment import Weighing, list_weighings
 from atrous.training.loss import TrainingLoss
 from atrous.training.optimiser import MAX_GRADIENT_NORM, make_optimiser, set_learning_rate
 from atrous.training.ranks import choose_gpu, find_ranks, is_launched
@@ -51,7 +51,7 @@ from atrous.training.sampling import weigh_pictures
 from atrous.training.shortage import explain_shortage
 from atrous.training.start import find_rows
 from atrous.training.synced_norm import set_synced, synchronise_norms
-from atrous.training.validation import validate
+from atrous.training.validation import UNSHIFTED, validate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,7 @@ class TrainingResult:
     Attributes:
         weights: state dict of the network of segmentation-models-pytorch, on the CPU.
         weights_sha256: over names, shapes and values.
-        adjustment: how much of the class weights was taken out of the answers again, 0 to 1.
+        weighing: of classes; None if the loss weighed none.
         surroundings: all beside version and recipe that the weights depend on, such as the release of torch.
     """
 
@@ -82,8 +82,12 @@ class TrainingResult:
     weights_sha256: str
     best_epoch: int
     best_miou: float
-    adjustment: float
+    weighing: Weighing | None
     surroundings: dict[str, Any]
+
+    def list_adjustments(self) -> list[float]:
+        """How much of each class's weight was taken out of the answers again, by id; empty if none was weighed."""
+        return [float(adjustment) for adjustment in self.weighing.adjustments_K] if self.weighing else []
 
 
 @dataclass(slots=True)
@@ -135,7 +139,7 @@ def read_training(run_folder: Path) -> TrainingResult:
         weights_sha256=hash_weights(content["weights"]),
         best_epoch=content["epoch"],
         best_miou=content["miou"],
-        adjustment=content.get("adjustment", 0.0),
+        weighing=_read_weighing(content.get("weighing")),
         surroundings=content.get("surroundings", {}),
     )
 
@@ -163,7 +167,7 @@ class _Run:
         pixels_PK = count_picture_pixels(self.train, len(config.class_map))
         weights_K = weigh_classes(pixels_PK.sum(axis=0)) if recipe.class_weights == "balanced" else None
         self.loss = TrainingLoss(recipe, weights_K).to(self.device)
-        self.shifts = list_shifts(weights_K, len(config.class_map))
+        self.weighings = list_weighings(weights_K)
         self.weights_P = weigh_pictures(pixels_PK, recipe.rare_pictures) if recipe.rare_pictures else None
         self.loader = self._open_loader(Donors(pixels_PK, recipe.copy_paste) if recipe.copy_paste else None)
         self.steps_per_epoch = ceil(len(self.train) / recipe.batch_size)
@@ -297,26 +301,28 @@ class _Run:
         epoch = self.progress.epoch + 1
         if not at_once and epoch % self.recipe.validate_every and epoch != self.recipe.epochs:
             return None, False
-        shifts = list(self.shifts.values())
+        shifts = [weighing.find_shift() if weighing else UNSHIFTED for weighing in self.weighings]
         mious = validate(self.average.network, self.valid, self.config, self.device, self.ranks, shifts=shifts)
         if mious is None:
             raise InvalidInputError("every label of the valid pictures is void; label some and make a new version")
         # Of equals the one that takes out least.
-        miou, adjustment = max(zip(mious, self.shifts, strict=True), key=itemgetter(0))
+        miou, weighing = max(zip(mious, self.weighings, strict=True), key=itemgetter(0))
         is_best = miou > self.progress.best_miou
         if is_best:
             self.progress.best_miou, self.progress.best_epoch = miou, epoch
             if self.ranks.is_first:
-                self._keep_best(epoch, miou, adjustment)
+                self._keep_best(epoch, miou, weighing)
         return miou, is_best
 
-    def _keep_best(self, epoch: int, miou: float, adjustment: float) -> None:
-        weights = shift_classes(_inner_state(self.average), torch.from_numpy(self.shifts[adjustment]))
+    def _keep_best(self, epoch: int, miou: float, weighing: Weighing | None) -> None:
+        weights = _inner_state(self.average)
+        if weighing:
+            weights = shift_classes(weights, torch.from_numpy(weighing.find_shift()))
         content = {
             "weights": {name: tensor.cpu().contiguous() for name, tensor in weights.items()},
             "epoch": epoch,
             "miou": miou,
-            "adjustment": adjustment,
+            "weighing": _write_weighing(weighing),
             "surroundings": describe_surroundings(self.ranks, self.device),
         }
         save_checkpoint(self.config.run_folder / BEST, content)
@@ -342,6 +348,16 @@ class _Run:
 def _inner_state(average: WeightAverage[SegmentationNetwork]) -> dict[str, Any]:
     inner: Any = average.network.network
     return inner.state_dict()
+
+
+def _write_weighing(weighing: Weighing | None) -> dict[str, Tensor] | None:
+    if weighing is None:
+        return None
+    return {field.name: torch.from_numpy(getattr(weighing, field.name)) for field in fields(weighing)}
+
+
+def _read_weighing(content: dict[str, Tensor] | None) -> Weighing | None:
+    return Weighing(**{name: value.numpy() for name, value in content.items()}) if content else None
 
 
 def _choose(config: TrainingConfig, split: Split) -> list[Sample]:

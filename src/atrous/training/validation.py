@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from atrous.bundle.preprocessing import Placement
     from atrous.datasets.content import Sample
     from atrous.models.architectures import SegmentationNetwork
     from atrous.training.recipe import TrainingConfig
 
 ALONE = Ranks()
-UNSHIFTED = (np.zeros(1, np.float32),)
+UNSHIFTED = np.zeros(1, np.float32)
 
 
 @torch.inference_mode()
@@ -41,7 +42,7 @@ def validate(
     device: torch.device,
     ranks: Ranks = ALONE,
     *,
-    shifts: Sequence[NDArray[np.float32]] = UNSHIFTED,
+    shifts: Sequence[NDArray[np.float32]] = (UNSHIFTED,),
 ) -> list[float] | None:
     """Mean IoU of a network in evaluation mode by plain winner; None if every label is void throughout.
 
@@ -67,15 +68,23 @@ def count_pictures(
     config: TrainingConfig,
     device: torch.device,
     *,
-    shifts: Sequence[NDArray[np.float32]] = UNSHIFTED,
+    shifts: Sequence[NDArray[np.float32]] = (UNSHIFTED,),
 ) -> Generator[NDArray[np.int64]]:
     """Give confusion matrices [S, K, K] of each sample, one for each shift; rows are labels, columns are winners."""
+    for label_HW, logits_Khw, placement in score_pictures(network, samples, config, device):
+        masks = (decode_logits(logits_Khw + shift[:, None, None], placement).mask_HW for shift in shifts)
+        yield np.stack([count_pixels(label_HW, mask_HW, class_count=len(config.class_map)) for mask_HW in masks])
+
+
+@torch.inference_mode()
+def score_pictures(
+    network: SegmentationNetwork, samples: Sequence[Sample], config: TrainingConfig, device: torch.device
+) -> Generator[tuple[NDArray[np.uint8], NDArray[np.float32], Placement]]:
+    """Give label_HW of each sample, its logits_Khw on the network's grid, and where the picture lay in its input."""
     load = partial(load_sample, auto_orient=config.preprocessing.auto_orient)
     for sample, (image_HWC, label_HW) in zip(samples, map_in_threads(load, samples), strict=True):
         preprocessing = skip_steps(config.preprocessing, sample.steps_done)
         placement = place_picture(Size(height=image_HWC.shape[0], width=image_HWC.shape[1]), preprocessing)
         input_CHW = normalise(fit_image(image_HWC, preprocessing), preprocessing)
         logits_BKhw = network.score(torch.from_numpy(input_CHW[None]).to(device))
-        logits_Khw = np.asarray(logits_BKhw[0].float().cpu().numpy(), np.float32)
-        masks = (decode_logits(logits_Khw + shift[:, None, None], placement).mask_HW for shift in shifts)
-        yield np.stack([count_pixels(label_HW, mask_HW, class_count=len(config.class_map)) for mask_HW in masks])
+        yield label_HW, np.asarray(logits_BKhw[0].float().cpu().numpy(), np.float32), placement

@@ -172,7 +172,7 @@ def _make_model(
         folder.mkdir()
         facts = {
             "best_epoch": result.best_epoch,
-            "adjustment": result.adjustment,
+            "adjustments": result.list_adjustments(),
             "weights_sha256": result.weights_sha256,
             "surroundings": result.surroundings,
         }
@@ -237,6 +237,7 @@ def _train(
     resume: bool,
     trainer: Trainer | None,
 ) -> TrainingResult:
+    from atrous.training.finish import adjust_classes
     from atrous.training.loop import run_training
     from atrous.training.recipe import TrainingConfig, read_recipe
 
@@ -248,4 +249,4 @@ def _train(
         recipe=read_recipe(recipe),
         resume=resume,
     )
-    return (trainer or run_training)(config, listener)
+    return adjust_classes((trainer or run_training)(config, listener), config)
