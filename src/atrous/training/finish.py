@@ -1,21 +1,21 @@
 """The end of a training: the class weights that each class is better off without are taken out of the answers.
 
-Axes: K classes, N pixels, h w cells of the network's grid.
+Axes: K classes, N pixels, h w cells of the network's grid, H W picture.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from atrous.core.class_map import VOID_ID
 from atrous.datasets.splits import Split
 from atrous.models.architectures import build_network, read_shape
 from atrous.models.last_layer import shift_classes
-from atrous.runtime.points import fill_points
+from atrous.runtime.points import draw_points, pick_points
 from atrous.training.checkpoint import hash_weights
 from atrous.training.logit_adjustment import choose_adjustments
 from atrous.training.validation import UNSHIFTED, score_pictures, validate
@@ -69,18 +69,11 @@ def _build(result: TrainingResult, config: TrainingConfig) -> SegmentationNetwor
 def _draw_pixels(
     network: SegmentationNetwork, valid: Sequence[Sample], config: TrainingConfig, device: torch.device
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """logits_NK and label_N of pixels that are labelled and seen, as many from each valid picture."""
-    classes = len(config.class_map)
-    count = max(1, MOST_LOGITS // classes // len(valid))
+    """logits_NK and label_N of pixels, as many drawn from each valid picture."""
+    count = max(1, MOST_LOGITS // len(config.class_map) // len(valid))
     rng = np.random.default_rng(SEED)
-    logits: list[NDArray[np.float32]] = []
-    labels: list[NDArray[np.uint8]] = []
-    for label_HW, logits_Khw, placement in score_pictures(network, valid, config, device):
-        rows_N, columns_N = (rng.integers(0, side_px, count) for side_px in label_HW.shape)
-        logits_NK = np.full((count, classes), np.nan, np.float32)
-        fill_points(logits_NK, logits_Khw, placement, rows_N, columns_N)
-        label_N = label_HW[rows_N, columns_N]
-        is_kept_N = (label_N != VOID_ID) & ~np.isnan(logits_NK).any(axis=1)
-        logits.append(logits_NK[is_kept_N])
-        labels.append(label_N[is_kept_N])
-    return np.concatenate(logits), np.concatenate(labels)
+    drawn = [
+        draw_points(label_HW, count, rng, partial(pick_points, logits_Khw, placement))
+        for label_HW, logits_Khw, placement in score_pictures(network, valid, config, device)
+    ]
+    return np.concatenate([logits for logits, _ in drawn]), np.concatenate([ids for _, ids in drawn])

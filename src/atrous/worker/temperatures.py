@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atrous.core.class_map import VOID_ID
 from atrous.datasets.content import load_sample
 from atrous.evaluation.temperature import fit_temperature
-from atrous.runtime.points import score_points
+from atrous.runtime.points import draw_points, score_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +50,5 @@ def _draw_pixels(
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """logits_NK and label_N of some pixels that are labelled and seen."""
     image_HWC, label_HW = load_sample(sample, auto_orient=engine.bundle.preprocessing.auto_orient)
-    rows_N, columns_N = (rng.integers(0, side_px, pixels) for side_px in label_HW.shape)
-    label_N = label_HW[rows_N, columns_N]
-    logits_NK = score_points(engine, image_HWC, rows_N, columns_N, sample.steps_done)
-    is_kept_N = (label_N != VOID_ID) & ~np.isnan(logits_NK).any(axis=1)
-    return logits_NK[is_kept_N], label_N[is_kept_N]
+    score = partial(score_points, engine, image_HWC, skipped=sample.steps_done)
+    return draw_points(label_HW, pixels, rng, score)
