@@ -27,6 +27,7 @@ from atrous.training.batches import (  # noqa: E402
 from atrous.training.feed import Feed  # noqa: E402
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LARGEST_SEED = 2**32 - 1
@@ -130,10 +131,19 @@ class InterruptHandlers(torch.utils.data.Dataset):
         return torch.tensor(place), torch.tensor(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises, also where the tests themselves run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_worker_processes_leave_ctrl_c_to_the_one_that_trains() -> None:
     ((_, is_ignored_B),) = BatchLoader(InterruptHandlers(), workers=1).load([[0, 1]], epoch=0)
     assert is_ignored_B.all()
-    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_epochs_and_seeds_change_the_batches(tmp_path: Path) -> None:
