@@ -29,6 +29,7 @@ from atrous.training.listener import SilentListener
 from atrous.training.loop import run_training
 from atrous.training.loss import TrainingLoss
 from atrous.training.optimiser import make_optimiser
+from atrous.training.presets import DEFAULT_PRESET, PRESETS
 from atrous.training.recipe import Recipe, TrainingConfig
 from benchmarks.options import make_parser, run_benchmark
 from benchmarks.photographs import draw_picture, encode_jpeg
@@ -74,6 +75,7 @@ def measure(given: argparse.Namespace, folder: Path) -> None:
         precision=given.precision,
         workers=given.workers,
         validate_every=given.rounds + 1,
+        **PRESETS[DEFAULT_PRESET].choices,
     )
     machine = describe_machine() | {"torch": torch.__version__}
     names = ("encoder", "batch_size", "pictures", "rounds", "device", "precision", "workers")
@@ -140,7 +142,9 @@ class BareLoop:
     def __init__(self, recipe: Recipe, size: Size, *, compiled: bool = False) -> None:
         self._device = torch.device("cuda" if recipe.device != "cpu" and torch.cuda.is_available() else "cpu")
         shape = read_shape(recipe.as_json())
-        network: Any = build_network(recipe.architecture, recipe.encoder, len(CLASSES), shape)
+        network: Any = build_network(
+            recipe.architecture, recipe.encoder, len(CLASSES), shape, auxiliary=recipe.auxiliary_weight > 0
+        )
         network = network.to(self._device, memory_format=torch.channels_last).train()
         self._model = torch.compile(network) if compiled else network
         self._loss = TrainingLoss(recipe, np.ones(len(CLASSES), np.float32)).to(self._device)
